@@ -1,0 +1,30 @@
+# The commands of the operating contract; docs/reference/commands.md describes each.
+PYTHON ?= python3
+VENV := .venv
+STAMP := $(VENV)/.installed
+
+.PHONY: install test lint bench pins clean
+
+install: $(STAMP)
+
+$(STAMP): requirements/base.txt requirements/dev.txt
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+test: install
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+lint: install
+	.ci/run lint
+
+bench: install
+	$(VENV)/bin/python -m benchmarks
+
+# Pins every requirement with its hashes, for every platform.
+pins: install
+	cd requirements && ../$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header base.in -o base.txt
+	cd requirements && ../$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header dev.in -o dev.txt
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
