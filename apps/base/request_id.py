@@ -1,0 +1,55 @@
+"""A name for each request, so that an error a person reports is found in the logs."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.http import HttpRequest, HttpResponse
+
+_current: ContextVar[str] = ContextVar("request_id", default="")
+
+Handler = Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]
+
+
+def current_request_id() -> str:
+    """The id of the request being answered here; empty outside of one."""
+    return _current.get()
+
+
+class RequestIdMiddleware:
+    """Gives each request an id of our own making, and its answer the header `X-Request-ID`.
+
+    A client's own id is not taken over: it would let anyone write into the logs.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
+        if iscoroutinefunction(self):
+            return self._answer_async(request)
+        name = self._name(request)
+        response = self.get_response(request)
+        response["X-Request-ID"] = name
+        return response
+
+    async def _answer_async(self, request: HttpRequest) -> HttpResponse:
+        name = self._name(request)
+        response = await self.get_response(request)
+        response["X-Request-ID"] = name
+        return response
+
+    @staticmethod
+    def _name(request: HttpRequest) -> str:
+        name = secrets.token_hex(8)
+        _current.set(name)
+        request.request_id = name
+        return name
