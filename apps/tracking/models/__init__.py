@@ -1,0 +1,15 @@
+from .field import ProjectField, RunField
+from .metric_definition import MetricDefinition
+from .project import Project
+from .record import RecordCursor, RecordSegment
+from .run import Run
+
+__all__ = [
+    "MetricDefinition",
+    "Project",
+    "ProjectField",
+    "RecordCursor",
+    "RecordSegment",
+    "Run",
+    "RunField",
+]

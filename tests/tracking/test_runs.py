@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+from django.db import connection
+
+from apps.accounts.models import User
+from apps.base.errors import Conflict, Gone, NotFound
+from apps.tracking import runs
+from apps.tracking.models import Project, Run
+from apps.tracking.models.run import RunEnded
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def project(db):
+    owner = User.objects.create_user("alice@example.org", name="Alice")
+    return Project.objects.begin(owner.personal_team, name="Digits", by=owner)
+
+
+@pytest.fixture
+def run(project):
+    return runs.start(project, client_id="one")[0]
+
+
+def test_a_run_ends_once(run):
+    run.end()
+
+    with pytest.raises(RunEnded):
+        run.end()
+    assert run.state == "finished"
+    assert run.ended_at is not None
+
+
+def test_starting_twice_gives_one_run(project):
+    first, made = runs.start(project, client_id="one", config={"lr": 0.1, "net": {"depth": 3}})
+    second, made_again = runs.start(project, client_id="one", config={"net": {"width": 8}})
+
+    assert (made, made_again) == (True, False)
+    assert first.pk == second.pk
+    assert Run.objects.get().config == {"lr": 0.1, "net": {"depth": 3, "width": 8}}
+
+
+def test_resume_says_what_may_be_there(project, run):
+    with pytest.raises(Conflict) as refused:
+        runs.start(project, client_id="one", resume="never")
+    assert refused.value.code == "run_exists"
+    with pytest.raises(NotFound):
+        runs.start(project, client_id="other", resume="must")
+    assert runs.start(project, client_id="one", resume="must") == (run, False)
+
+
+def test_an_ended_run_that_is_resumed_goes_on(project, run):
+    run.end(state="failed", exit_code=1)
+
+    again, _ = runs.start(project, client_id="one")
+
+    assert again.is_running
+    assert (again.ended_at, again.exit_code) == (None, None)
+
+
+def test_a_deleted_run_is_gone_until_it_is_restored(project, run):
+    run.remove()
+    with pytest.raises(Gone):
+        runs.start(project, client_id="one")
+
+    run.restore()
+
+    assert runs.start(project, client_id="one")[0] == run
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_that_start_one_run_at_once_get_the_same(project):
+    got: list[tuple[int, bool]] = []
+    together = threading.Barrier(6)
+
+    def begin() -> None:
+        together.wait()
+        try:
+            run, made = runs.start(project, client_id="rank")
+            got.append((run.pk, made))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=begin) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len({pk for pk, _ in got}) == 1
+    assert sorted(made for _, made in got) == [False] * 5 + [True]
+
+
+def test_a_clone_begins_with_what_its_model_was_given(project):
+    model, _ = runs.start(project, client_id="one", name="base", config={"lr": 0.1}, tags=["best"], group="a")
+    model.end()
+
+    copy = runs.clone(model, client_id="two")
+
+    assert (copy.config, copy.tags, copy.group, copy.state) == ({"lr": 0.1}, ["best"], "a", "running")
+
+
+def test_fixed_config_takes_the_same_value_again_and_no_other(run):
+    run.fix_config({"lr": "0.1"})
+    run.fix_config({"lr": "0.1", "depth": "3"})
+
+    with pytest.raises(Conflict) as refused:
+        run.fix_config({"depth": "4", "new": "1"})
+
+    assert refused.value.details["key"] == "depth"
+    assert Run.objects.get().config == {"lr": "0.1", "depth": "3"}
+
+
+def test_floats_that_json_cannot_hold_come_back_from_a_config(run):
+    odd = {
+        "a": float("inf"),
+        "b": [float("-inf"), 1e22],
+        "c": -0.0,
+        "d": {"$float": "x"},
+        "e": 2.0,
+        "f": 5e-324,
+    }
+    run.merge_config({**odd, "n": float("nan")})
+
+    config = Run.objects.get().config
+
+    assert repr(config.pop("n")) == "nan"
+    assert config == odd
+    assert repr(config["c"]) == "-0.0"
+    assert isinstance(config["b"][1], float)
+    assert isinstance(config["e"], float)
+
+
+def test_every_change_moves_the_version(run):
+    before = run.version
+
+    run.rename("better")
+    run.tag(add=["a", "b"], remove=["b"])
+    run.tag(add=["a"])
+
+    assert run.version == before + 2
+    assert run.tags == ["a", "b"]
