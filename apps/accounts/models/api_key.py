@@ -72,6 +72,7 @@ class ApiKeyManager(models.Manager.from_queryset(ApiKeyQuerySet)):  # type: igno
             owner=owner,
             team_id=team_id,
             service_account=service_account,
+            project=project,
             scopes=words,
             name=name,
             expires_at=expires_at,
@@ -100,6 +101,9 @@ class ApiKey(models.Model):
         "accounts.ServiceAccount", models.CASCADE, null=True, blank=True, related_name="api_keys"
     )
     team = models.ForeignKey("accounts.Team", models.CASCADE, null=True, blank=True, related_name="api_keys")
+    project = models.ForeignKey(
+        "tracking.Project", models.CASCADE, null=True, blank=True, related_name="api_keys"
+    )
     name = models.CharField(max_length=100, blank=True)
     scopes = models.JSONField()
     digest = models.BinaryField(max_length=32, unique=True)
