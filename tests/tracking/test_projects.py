@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from apps.accounts.models import User
+from apps.accounts.models import Team, User
+from apps.accounts.principal import NOBODY, Kind, Principal
+from apps.accounts.roles import Role
+from apps.accounts.scopes import ALL_SCOPES
 from apps.base.errors import Conflict, Invalid
 from apps.tracking.models import Project
 from apps.tracking.names import check_slug, clean_name, slug_from
@@ -64,3 +67,33 @@ def test_a_slug_made_from_a_name_is_a_slug(name):
 
 def test_a_name_without_latin_letters_gets_a_slug_of_its_own():
     assert slug_from("数字") != slug_from("数字")
+
+
+def _principal(user, **more):
+    roles = {membership.team_id: Role(membership.role) for membership in user.memberships.all()}
+    return Principal(Kind.USER, user=user, scopes=ALL_SCOPES, roles=roles, **more)
+
+
+def test_who_sees_a_project():
+    alice, bob, vera, mallory = (
+        User.objects.create_user(f"{name}@example.org") for name in ("alice", "bob", "vera", "mallory")
+    )
+    team = Team.objects.create_team(slug="lab", owner=alice)
+    team.memberships.create(user=bob, role=Role.MEMBER)
+    team.memberships.create(user=vera, role=Role.VIEWER)
+    shared = Project.objects.begin(team, name="shared", by=bob)
+    private = Project.objects.begin(team, name="private", by=bob, visibility="private")
+    gone = Project.objects.begin(team, name="gone", by=bob)
+    gone.remove()
+
+    def seen(user, **more):
+        return set(Project.objects.visible_to(_principal(user, **more)))
+
+    assert seen(alice) == {shared, private}
+    assert seen(bob) == {shared, private}
+    assert seen(vera) == {shared}
+    assert seen(mallory) == set()
+    assert seen(bob, project_id=shared.pk) == {shared}
+    assert set(Project.objects.visible_to(NOBODY)) == set()
+    assert gone in Project.with_removed.visible_to(_principal(bob))
+    assert gone not in Project.with_removed.visible_to(_principal(mallory))

@@ -3,8 +3,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from django.db import IntegrityError, models, transaction
+from django.db.models import Q
 from django.utils.timezone import now
 
+from apps.accounts.roles import Role
 from apps.base.errors import Conflict, Gone
 from apps.base.ids import public_id
 
@@ -21,11 +23,16 @@ class ProjectQuerySet(models.QuerySet["Project"]):
     def live(self) -> Self:
         return self.filter(deleted_at__isnull=True)
 
-    def deleted(self) -> Self:
-        return self.filter(deleted_at__isnull=False)
-
     def visible_to(self, principal: Principal) -> Self:
-        return self.live()
+        """Live projects of the principal's teams; private ones to who made them and the team's admins."""
+        return self.live().reachable_by(principal)
+
+    def reachable_by(self, principal: Principal) -> Self:
+        """The same, whether deleted or not."""
+        of_teams = Q(team__in=principal.teams()) & ~Q(visibility=Project.Visibility.PRIVATE)
+        of_admins = Q(team__in=principal.teams(Role.ADMIN))
+        visible = self.filter(of_teams | of_admins | _made_by(principal))
+        return visible if principal.project_id is None else visible.filter(pk=principal.project_id)
 
     def begin(
         self,
@@ -58,6 +65,21 @@ class ProjectQuerySet(models.QuerySet["Project"]):
         )
 
 
+class WithRemovedProjects(ProjectQuerySet):
+    """Deleted ones too, for whoever restores them."""
+
+    def visible_to(self, principal: Principal) -> Self:
+        return self.reachable_by(principal)
+
+
+def _made_by(principal: Principal) -> Q:
+    """The principal's own, as long as they are in the team."""
+    in_teams = Q(team__in=principal.teams())
+    if principal.service_account_id is not None:
+        return in_teams & Q(created_by_service=principal.service_account_id)
+    return in_teams & Q(created_by=principal.user_id)
+
+
 class Project(models.Model):
     """Runs meant to be compared. `slug` stands in addresses, `name` is free."""
 
@@ -86,25 +108,26 @@ class Project(models.Model):
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = ProjectQuerySet.as_manager()
+    with_removed = WithRemovedProjects.as_manager()
 
     class Meta:
         ordering = ["-created_at", "-id"]
         constraints = [
             models.UniqueConstraint(
                 fields=["team", "slug"],
-                condition=models.Q(deleted_at__isnull=True),
+                condition=Q(deleted_at__isnull=True),
                 name="project_slug_once_per_team",
             ),
             models.UniqueConstraint(
                 fields=["team", "name"],
-                condition=models.Q(deleted_at__isnull=True),
+                condition=Q(deleted_at__isnull=True),
                 name="project_name_once_per_team",
             ),
         ]
         indexes = [
             models.Index(
                 fields=["deleted_at"],
-                condition=models.Q(deleted_at__isnull=False),
+                condition=Q(deleted_at__isnull=False),
                 name="project_deleted",
             )
         ]

@@ -34,12 +34,14 @@ class RunQuerySet(models.QuerySet["Run"]):
         return self.filter(state=Run.State.RUNNING)
 
     def visible_to(self, principal: Principal) -> Self:
-        """Live runs of the projects the principal sees. Deleted ones: `removed_visible_to`."""
         return self.filter(deleted_at__isnull=True, project__in=Project.objects.visible_to(principal))
 
-    def removed_visible_to(self, principal: Principal) -> Self:
-        """Deleted runs that can still be restored, of the projects the principal sees."""
-        return self.filter(deleted_at__isnull=False, project__in=Project.objects.visible_to(principal))
+
+class WithRemovedRuns(RunQuerySet):
+    """Deleted ones too, for whoever restores them."""
+
+    def visible_to(self, principal: Principal) -> Self:
+        return self.filter(project__in=Project.objects.visible_to(principal))
 
 
 class Run(models.Model):
@@ -105,6 +107,7 @@ class Run(models.Model):
     fields_due = models.BooleanField(default=True)
 
     objects = RunQuerySet.as_manager()
+    with_removed = WithRemovedRuns.as_manager()
 
     class Meta:
         ordering = ["-created_at", "-id"]
