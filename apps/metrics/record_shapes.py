@@ -1,0 +1,185 @@
+"""The shapes of records: what a batch may carry beside points (docs/design/wire-format.md, "Records").
+
+Only shapes. What a record does to a run is `tracking`'s affair.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import msgspec
+import orjson
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from apps.base.errors import TooLarge
+from apps.base.strict_json import MAX_DEPTH
+from apps.metrics.limits import MAX_RECORD_VALUES
+
+MAX_TEXT_BYTES = 100_000
+MAX_RECORD_BYTES = 1_048_576
+
+Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Name = Annotated[str, Meta(min_length=1, max_length=1024)]
+Path = Name | Annotated[list[Name], Meta(min_length=1)]
+Statistic = Literal["last", "min", "max", "best", "mean", "first", "none"]
+
+
+class _Record(Struct, forbid_unknown_fields=True, tag_field="type"):
+    pass
+
+
+class Config(_Record, tag="config"):
+    set: dict[str, Any] | UnsetType = UNSET
+    unset: list[Path] | UnsetType = UNSET
+
+
+class Summary(_Record, tag="summary"):
+    set: dict[str, Any] | UnsetType = UNSET
+    unset: list[Path] | UnsetType = UNSET
+
+
+class Tags(_Record, tag="tags"):
+    add: list[Name] | UnsetType = UNSET
+    remove: list[Name] | UnsetType = UNSET
+
+
+class Note(_Record, tag="note"):
+    text: str
+
+
+class Rename(_Record, tag="name"):
+    text: Name
+
+
+class Metadata(_Record, tag="metadata"):
+    set: dict[str, Any]
+
+
+class Metric(_Record, tag="metric"):
+    name: Name
+    x: Name | UnsetType = UNSET
+    direction: Literal["min", "max"] | UnsetType = UNSET
+    unit: str | UnsetType = UNSET
+    summary: list[Statistic] | UnsetType = UNSET
+    last_k: Annotated[int, Meta(ge=1, le=1_000_000)] | UnsetType = UNSET
+    hidden: bool | UnsetType = UNSET
+
+
+class ConsoleLine(Struct, forbid_unknown_fields=True):
+    n: Count
+    time: Int64
+    fd: Literal["stdout", "stderr"]
+    text: str
+    level: Literal["debug", "info", "warning", "error", "critical"] | UnsetType = UNSET
+
+
+class Console(_Record, tag="console"):
+    lines: list[ConsoleLine]
+
+
+class Value(_Record, tag="value"):
+    key: Name
+    row: Count
+    step: Int64
+    time: Int64
+    value: Any
+
+
+class Alert(_Record, tag="alert"):
+    title: Name
+    time: Int64
+    text: str | UnsetType = UNSET
+    level: Literal["info", "warning", "error"] | UnsetType = UNSET
+
+
+class State(_Record, tag="state"):
+    state: Literal["running", "finished", "failed", "killed"]
+    exit_code: Int64 | UnsetType = UNSET
+    time: Int64 | UnsetType = UNSET
+
+
+Record = Config | Summary | Tags | Note | Rename | Metadata | Metric | Console | Value | Alert | State
+TYPES = frozenset(
+    str(kind.__struct_config__.tag)
+    for kind in (Config, Summary, Tags, Note, Rename, Metadata, Metric, Console, Value, Alert, State)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a record is refused. key: its type, if it has a known one, else ""."""
+
+    code: str
+    key: str
+    message: str
+
+
+def fault(record: object) -> Fault | None:
+    """Return why a decoded record is refused, or None.
+
+    record: as msgpack or JSON decoded it. The message quotes nothing of it but names of our own fields.
+    """
+    if not isinstance(record, dict):
+        return Fault("bad_record", "", "A record is a map with a `type`.")
+    kind = record.get("type")
+    if not isinstance(kind, str) or kind not in TYPES:
+        return Fault("unknown_record", "", "The record's `type` is not one this server knows.")
+    found = _unstorable(record)
+    if found is not None:
+        return Fault(found[0], kind, found[1])
+    try:
+        msgspec.convert(record, Record)
+    except msgspec.ValidationError as error:
+        return Fault("bad_record", kind, f"The record does not have its shape: {error}.")
+    return None
+
+
+def count_values(record: object, most: int) -> int:
+    """Return how many values and keys a record has, all levels together.
+
+    Raises TooLarge as soon as there are more than `most`.
+    """
+    count = 1
+    nodes = [record]
+    while nodes:
+        value = nodes.pop()
+        if isinstance(value, dict):
+            count += 2 * len(value)
+            nodes.extend(value.values())
+        elif isinstance(value, list):
+            count += len(value)
+            nodes.extend(value)
+        if count > most:
+            raise TooLarge(f"The records of a batch hold at most {MAX_RECORD_VALUES} values.")
+    return count
+
+
+def _unstorable(record: dict[Any, Any]) -> tuple[str, str] | None:
+    """Return (code, message) for what no store could hold: depth, size, NUL, bytes, keys that are no text."""
+    nodes: list[tuple[Any, int]] = [(record, 1)]
+    while nodes:
+        value, depth = nodes.pop()
+        if isinstance(value, str):
+            if "\0" in value:
+                return "bad_value", "A text holds a NUL character."
+            # A character takes at most four bytes.
+            if len(value) * 4 > MAX_TEXT_BYTES and len(value.encode()) > MAX_TEXT_BYTES:
+                return "too_long", f"A text is longer than {MAX_TEXT_BYTES} bytes."
+        elif isinstance(value, dict | list):
+            if depth > MAX_DEPTH:
+                return "bad_value", f"A record nests deeper than {MAX_DEPTH} levels."
+            if isinstance(value, dict):
+                nodes.extend((key, depth) for key in value)
+                nodes.extend((inner, depth + 1) for inner in value.values())
+            else:
+                nodes.extend((inner, depth + 1) for inner in value)
+    try:
+        size = len(orjson.dumps(record))
+    except TypeError:
+        return "bad_value", "A record holds bytes, a key that is no text, or an integer over 64 bits."
+    # Console lines are many values, each of them bounded as a text.
+    if size > MAX_RECORD_BYTES and record["type"] != "console":
+        return "too_long", f"A record is larger than {MAX_RECORD_BYTES} bytes as JSON."
+    return None
