@@ -5,7 +5,6 @@ Only shapes. What a record does to a run is `tracking`'s affair.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -107,33 +106,29 @@ TYPES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Why a record is refused. key: its type, if it has a known one, else ""."""
-
-    code: str
-    key: str
-    message: str
-
-
-def fault(record: object) -> Fault | None:
-    """Return why a decoded record is refused, or None.
+def fault(record: object) -> tuple[str, str] | None:
+    """Return (code, message) saying why a decoded record is refused, or None.
 
     record: as msgpack or JSON decoded it. The message quotes nothing of it but names of our own fields.
     """
     if not isinstance(record, dict):
-        return Fault("bad_record", "", "A record is a map with a `type`.")
-    kind = record.get("type")
-    if not isinstance(kind, str) or kind not in TYPES:
-        return Fault("unknown_record", "", "The record's `type` is not one this server knows.")
+        return "bad_record", "A record is a map with a `type`."
+    if type_of(record) is None:
+        return "unknown_record", "The record's `type` is not one this server knows."
     found = _unstorable(record)
     if found is not None:
-        return Fault(found[0], kind, found[1])
+        return found
     try:
         msgspec.convert(record, Record)
     except msgspec.ValidationError as error:
-        return Fault("bad_record", kind, f"The record does not have its shape: {error}.")
+        return "bad_record", f"The record does not have its shape: {error}."
     return None
+
+
+def type_of(record: object) -> str | None:
+    """Return the type of a record if it has a known one."""
+    kind = record.get("type") if isinstance(record, dict) else None
+    return kind if isinstance(kind, str) and kind in TYPES else None
 
 
 def count_values(record: object, most: int) -> int:

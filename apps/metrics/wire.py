@@ -299,7 +299,8 @@ def _sound_records(records: Iterable[object], rejections: Rejections) -> list[di
             assert isinstance(record, dict)
             kept.append(record)
         else:
-            rejections.add(found.code, found.key, 1, found.message)
+            code, message = found
+            rejections.add(code, record_shapes.type_of(record) or "", 1, message)
     return kept
 
 
