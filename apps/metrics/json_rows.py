@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from apps.base import strict_json
 from apps.base.errors import Malformed
-from apps.metrics import limits, names
+from apps.metrics import limits, naming
 from apps.metrics.cells import Cells, dense
 from apps.metrics.groups import Axis, Group, Ids, Ints, Kind
 from apps.metrics.rejections import Rejections
@@ -146,7 +146,7 @@ def _typed(
     codes = np.fromiter(
         map(_CODE_OF_TYPE.get, map(type, values), [_OTHER] * len(values)), np.int8, len(values)
     )
-    unsound = names.sound(keys)
+    unsound = naming.sound(keys)
     kept = np.ones(len(values), np.bool_) if unsound is None else unsound[key_of]
     _reject(
         rejections, "bad_name", "A name is 1 to 1024 bytes without control characters.", keys, key_of[~kept]

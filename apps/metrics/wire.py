@@ -15,7 +15,7 @@ from msgspec import UNSET, Struct, UnsetType
 from numpy.typing import NDArray
 
 from apps.base.errors import Malformed, TooLarge, Unsupported
-from apps.metrics import json_rows, limits, names, record_shapes
+from apps.metrics import json_rows, limits, naming, record_shapes
 from apps.metrics.codec import arithmetic
 from apps.metrics.groups import DTYPES, KINDS, Axis, Columns, Group, Ids, Ints, Kind
 from apps.metrics.rejections import Rejected, Rejections
@@ -320,7 +320,7 @@ class _Table:
         A bad name is tallied as `rows` refused points.
         """
         kept = None
-        if self._rejections is not None and (kept := names.sound(block_names)) is not None:
+        if self._rejections is not None and (kept := naming.sound(block_names)) is not None:
             for bad in np.flatnonzero(~kept).tolist():
                 self._rejections.add(
                     "bad_name",
