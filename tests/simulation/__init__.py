@@ -1,0 +1,1 @@
+"""A seeded simulation of the native ingest protocol, its oracle, and mutants that must be caught."""
