@@ -98,8 +98,9 @@ class Batch(models.Model):
     has_records = models.BooleanField()
     mode = models.SmallIntegerField(choices=Mode.choices, default=Mode.PLAIN)
     unique_points = models.BooleanField(default=False)
-    # Added to the batch's row numbers.
+    # Added to the batch's row numbers, which count up to row_span.
     row_offset = models.BigIntegerField(default=0)
+    row_span = models.BigIntegerField(default=0)
     received_at = models.DateTimeField()
 
     class Meta:

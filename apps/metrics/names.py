@@ -1,31 +1,123 @@
-"""Which texts may name a metric."""
+"""Which number a run has given to each of its metrics.
+
+Numbers are given by folds only, in order of first appearance, and never change. So a process may keep
+what it has read: Head carries a digest chained over all registrations, and a kept table with that digest
+is whole.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from threading import Lock
 
 import numpy as np
-from numpy.typing import NDArray
 
-from apps.metrics.limits import MAX_NAME_BYTES
+from apps.metrics.groups import KINDS, Ids, Kind
+from apps.metrics.session import Session
 
-# Category Cc: what a terminal, a CSV file or a header could take for a command.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
-
-
-def sound(names: Sequence[str]) -> NDArray[np.bool_] | None:
-    """Tell which names are 1–1024 bytes of UTF-8 without control characters; None if all are.
-
-    The usual answer, None, costs one scan over all names together.
-    """
-    shortest, longest = min(map(len, names), default=1), max(map(len, names), default=1)
-    # A character takes at most four bytes.
-    if shortest and longest * 4 <= MAX_NAME_BYTES and not _CONTROL.search("".join(names)):
-        return None
-    marks = np.fromiter(map(_is_sound, names), np.bool_, len(names))
-    return None if marks.all() else marks
+MAX_NAMES = 100_000
+# Names kept over all runs of a process, about 120 bytes each.
+_MAX_KEPT = 300_000
 
 
-def _is_sound(name: str) -> bool:
-    return bool(name) and len(name.encode()) <= MAX_NAME_BYTES and not _CONTROL.search(name)
+@dataclass(slots=True)
+class NameTable:
+    """The metrics of one run: kind → name → number, and how many names there are in all kinds together."""
+
+    digest: bytes
+    numbers: dict[Kind, dict[str, int]]
+    names: int
+    next_number: int
+
+    def copy(self) -> NameTable:
+        return NameTable(
+            self.digest,
+            {kind: dict(numbers) for kind, numbers in self.numbers.items()},
+            self.names,
+            self.next_number,
+        )
+
+    def knows(self, name: str) -> bool:
+        return any(name in numbers for numbers in self.numbers.values())
+
+
+@dataclass(slots=True)
+class Registrar:
+    """Gives numbers to the names of one run within one fold; `table` is kept once the fold has committed."""
+
+    table: NameTable
+    added: list[tuple[int, str, Kind]] = field(default_factory=list)
+
+    def ids(self, names: Sequence[str], kinds: Sequence[Kind]) -> Ids:
+        """Return the number of each (name, kind), -1 where the run has 100,000 names without it."""
+        numbers = self.table.numbers
+        found = [numbers[kind].get(name, -1) for name, kind in zip(names, kinds, strict=True)]
+        if -1 in found:
+            self._register(names, kinds, found)
+        return np.array(found, np.int32)
+
+    def _register(self, names: Sequence[str], kinds: Sequence[Kind], found: list[int]) -> None:
+        if not self.added:
+            self.table = self.table.copy()
+        table = self.table
+        chained = blake2b(table.digest, digest_size=8)
+        for place, number in enumerate(found):
+            if number >= 0:
+                continue
+            name, kind = names[place], kinds[place]
+            if not table.knows(name):
+                if table.names >= MAX_NAMES:
+                    continue
+                table.names += 1
+            number = table.numbers[kind].setdefault(name, table.next_number)
+            found[place] = number
+            if number == table.next_number:
+                table.next_number += 1
+                self.added.append((number, name, kind))
+                chained.update(f"{kind}{name}\n".encode())
+        table.digest = chained.digest()
+
+
+_kept: OrderedDict[int, NameTable] = OrderedDict()
+_lock = Lock()
+
+
+def load(session: Session, digests: Mapping[int, bytes]) -> dict[int, NameTable]:
+    """Return the tables of runs, of which the caller holds the fold locks. digests: run → Head.names_digest."""
+    tables: dict[int, NameTable] = {}
+    with _lock:
+        for run, digest in digests.items():
+            kept = _kept.get(run)
+            if kept is not None and kept.digest == digest and digest:
+                tables[run] = kept
+                _kept.move_to_end(run)
+    missing = [run for run in digests if run not in tables]
+    for run in missing:
+        tables[run] = NameTable(digests[run], {kind: {} for kind in KINDS}, 0, 0)
+    wanted = [run for run in missing if digests[run]]
+    if wanted:
+        rows = session.rows(
+            "SELECT run, number, name, kind FROM metrics_metric WHERE run = ANY(%(runs)s)", {"runs": wanted}
+        )
+        for run, number, name, kind in rows:
+            table = tables[run]
+            table.numbers[kind][name] = number
+            table.next_number = max(table.next_number, number + 1)
+        for run in wanted:
+            tables[run].names = len(set().union(*tables[run].numbers.values()))
+    return tables
+
+
+def keep(tables: Mapping[int, NameTable]) -> None:
+    """Remember tables that are committed."""
+    with _lock:
+        for run, table in tables.items():
+            _kept[run] = table
+            _kept.move_to_end(run)
+        total = sum(table.next_number for table in _kept.values())
+        while total > _MAX_KEPT and len(_kept) > 1:
+            _, dropped = _kept.popitem(last=False)
+            total -= dropped.next_number

@@ -154,6 +154,7 @@ class Migration(migrations.Migration):
                 ('mode', models.SmallIntegerField(choices=[(0, 'Plain'), (1, 'Append At'), (2, 'Overwrite')], default=0)),
                 ('unique_points', models.BooleanField(default=False)),
                 ('row_offset', models.BigIntegerField(default=0)),
+                ('row_span', models.BigIntegerField(default=0)),
                 ('received_at', models.DateTimeField()),
             ],
             options={
