@@ -8,7 +8,7 @@ Such floats are stored as {"$float": "…"}; a user's own object that would read
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import models
@@ -57,10 +57,14 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def merge(old: Mapping[str, Any], new: Mapping[str, Any], unset: Iterable[str] = ()) -> dict[str, Any]:
+Path = str | Sequence[str]
+
+
+def merge(old: Mapping[str, Any], new: Mapping[str, Any], unset: Iterable[Path] = ()) -> dict[str, Any]:
     """Return old with new on top: objects merge key by key, anything else replaces. Then unset paths go.
 
-    A path to unset is a key of the top level, or keys joined by dots where there is no such key.
+    A path to unset is a list of keys, or a key of the top level, or keys joined by dots where there is no
+    such key.
     """
     merged = dict(old)
     for key, value in new.items():
@@ -71,7 +75,13 @@ def merge(old: Mapping[str, Any], new: Mapping[str, Any], unset: Iterable[str] =
     return merged
 
 
-def _without(tree: dict[str, Any], path: str) -> dict[str, Any]:
+def _without(tree: dict[str, Any], path: Path) -> dict[str, Any]:
+    if not isinstance(path, str):
+        head, *rest = path
+        if not rest:
+            return {key: value for key, value in tree.items() if key != head}
+        inner = tree.get(head)
+        return {**tree, head: _without(inner, rest)} if isinstance(inner, dict) else tree
     if path in tree:
         return {key: value for key, value in tree.items() if key != path}
     parts = path.split(".")

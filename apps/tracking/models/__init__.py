@@ -1,7 +1,7 @@
 from .field import ProjectField, RunField
 from .metric_definition import MetricDefinition
 from .project import Project
-from .record import RecordCursor, RecordSegment
+from .record import RecordCursor, RecordRefusal, RecordSegment
 from .run import Run
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "Project",
     "ProjectField",
     "RecordCursor",
+    "RecordRefusal",
     "RecordSegment",
     "Run",
     "RunField",

@@ -39,11 +39,18 @@ class MetricDefinition(models.Model):
     hidden = models.BooleanField(default=False)
     is_set_by_person = models.BooleanField(default=False)
     updated_at = models.DateTimeField(default=now, editable=False)
+    # Runs that were projected under an older definition have been marked due.
+    is_spread = models.BooleanField(default=False, editable=False)
 
     class Meta:
         ordering = ["name"]
         constraints = [
             models.UniqueConstraint(fields=["project", "name"], name="metric_definition_once_per_project")
+        ]
+        indexes = [
+            models.Index(
+                fields=["id"], condition=models.Q(is_spread=False), name="metric_definition_to_spread"
+            )
         ]
 
     def __str__(self) -> str:

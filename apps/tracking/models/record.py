@@ -24,6 +24,22 @@ class RecordCursor(models.Model):
         return f"{self.stream}: {self.next_seq}"
 
 
+class RecordRefusal(models.Model):
+    """A record that could not be applied, and why. The rest of its batch was."""
+
+    team_path = "run__project__team"
+
+    run = models.ForeignKey("tracking.Run", on_delete=models.CASCADE, related_name="record_refusals")
+    stream = models.UUIDField()
+    seq = models.BigIntegerField()
+    code = models.CharField(max_length=64)
+    key = models.CharField(max_length=100)
+    message = models.TextField()
+
+    def __str__(self) -> str:
+        return f"{self.code} in batch {self.seq} of run {self.run_id}"
+
+
 class RecordSegment(models.Model):
     """A packed block of one stream's records of one kind, in order; see docs/design/records.md.
 

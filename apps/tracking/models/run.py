@@ -15,7 +15,7 @@ from apps.base.ids import public_id
 
 from .. import signals
 from ..names import NAME_LENGTH, clean_name
-from ..structures import StructureField, merge, same
+from ..structures import Path, StructureField, merge, same
 from .project import Project
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Run(models.Model):
     started_at = models.DateTimeField(default=now)
     ended_at = models.DateTimeField(null=True, blank=True)
     last_seen_at = models.DateTimeField(default=now)
-    exit_code = models.IntegerField(null=True, blank=True)
+    exit_code = models.BigIntegerField(null=True, blank=True)
     stop_requested_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -240,15 +240,15 @@ class Run(models.Model):
             run._replace(tags=list(dict.fromkeys([tag for tag in run.tags if tag not in gone] + list(add))))
         self._take_from(run, "tags")
 
-    def merge_config(self, values: Mapping[str, Any], *, unset: Iterable[str] = ()) -> None:
+    def merge_config(self, values: Mapping[str, Any], *, unset: Iterable[Path] = ()) -> None:
         """Merge into the config: objects merge key by key, anything else replaces."""
         self._merge("config", values, unset)
 
-    def merge_summary(self, values: Mapping[str, Any], *, unset: Iterable[str] = ()) -> None:
+    def merge_summary(self, values: Mapping[str, Any], *, unset: Iterable[Path] = ()) -> None:
         """Merge into what the user has set as the summary."""
         self._merge("summary", values, unset)
 
-    def merge_labels(self, values: Mapping[str, str], *, unset: Iterable[str] = ()) -> None:
+    def merge_labels(self, values: Mapping[str, str], *, unset: Iterable[Path] = ()) -> None:
         self._merge("labels", values, unset)
 
     def replace_config(self, config: Mapping[str, Any]) -> None:
@@ -275,7 +275,7 @@ class Run(models.Model):
 
     # How it is done
 
-    def _merge(self, field: str, values: Mapping[str, Any], unset: Iterable[str]) -> None:
+    def _merge(self, field: str, values: Mapping[str, Any], unset: Iterable[Path]) -> None:
         with self._locked() as run:
             run._replace(**{field: merge(getattr(run, field), values, unset)})
         self._take_from(run, field)
