@@ -12,7 +12,9 @@ from django.core.asgi import get_asgi_application
 # Apps are loaded before anything is imported that has models in it.
 _http = get_asgi_application()
 
-_protocols = {"http": _http}
+from apps.api.body_limit import BodyLimit  # noqa: E402
+
+_protocols = {"http": BodyLimit(_http)}
 if find_spec("apps.live.routing"):
     from apps.live.routing import websockets
 

@@ -7,19 +7,20 @@ docs/reference/settings.md.
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from apps.operations.layout import APPLICATION_ROLE, Layout
+from apps.operations.layout import APPLICATION_ROLE, OWNER_ROLE, Layout
 
 from . import env
 from .home import home_folder
 
 BASE_DIR = Path(__file__).parent.parent
 DEBUG = False
+# Who reads these settings; manage.py says so.
+PROCESS = os.environ.get("ISOLINE_PROCESS", "command")
 
 # --- Home and secret -----------------------------------------------------------------------------
 
@@ -61,16 +62,19 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
 WSGI_APPLICATION = "config.wsgi.application"
+TASK_APPLICATION = "config.celery.app"
 
 MIDDLEWARE = [
     "apps.base.request_id.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "apps.api.headers.SecurityHeadersMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "apps.api.gate.GateMiddleware",
 ]
 
 TEMPLATES = [
@@ -107,8 +111,7 @@ X_FRAME_OPTIONS = "DENY"
 
 # --- People --------------------------------------------------------------------------------------
 
-if find_spec("apps.accounts.models"):
-    AUTH_USER_MODEL = "accounts.User"
+AUTH_USER_MODEL = "accounts.User"
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -120,9 +123,6 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 # --- Databases -----------------------------------------------------------------------------------
-
-# Who is reading these settings: `web`, `worker`, `beat`, or a command.
-PROCESS = os.environ.get("ISOLINE_PROCESS", "command")
 
 
 def _database(url: env.DatabaseUrl) -> dict[str, Any]:
@@ -139,19 +139,30 @@ def _database(url: env.DatabaseUrl) -> dict[str, Any]:
         "CONN_MAX_AGE": None,
     }
     if PROCESS == "web":
+        # No question costs a reader more (DOS-3); a write that waits longer is refused and comes again.
+        database["OPTIONS"]["options"] = f"{url.options.get('options', '')} -c statement_timeout=5s".strip()
         # Each ASGI request has a thread of its own, and a thread's connection would end with it.
         database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 16, "timeout": 10}
         database["CONN_MAX_AGE"] = 0
     return database
 
 
-DATABASES = {"default": _database(env.database_url("DATABASE_URL", _layout.database_url(APPLICATION_ROLE)))}
+def _database_url(name: str, default: str = "") -> env.DatabaseUrl:
+    """The role for everyday work, or the one that owns the tables for those who change them."""
+    owner_name = name.replace("DATABASE_URL", "DATABASE_OWNER_URL")
+    if PROCESS in {"prepare", "migrate"} and env.text(owner_name):
+        return env.database_url(owner_name, "")
+    return env.database_url(name, default)
+
+
+_embedded_role = OWNER_ROLE if PROCESS in {"prepare", "migrate"} else APPLICATION_ROLE
+DATABASES = {"default": _database(_database_url("DATABASE_URL", _layout.database_url(_embedded_role)))}
 # The alias the metric engine names in every transaction; a database of its own only where one is given.
 METRICS_DATABASE = "default"
 if env.text("METRICS_DATABASE_URL"):
     METRICS_DATABASE = "metrics"
-    DATABASES["metrics"] = _database(env.database_url("METRICS_DATABASE_URL", ""))
-DATABASE_ROUTERS = ["apps.metrics.router.MetricsRouter"] if find_spec("apps.metrics.router") else []
+    DATABASES["metrics"] = _database(_database_url("METRICS_DATABASE_URL"))
+DATABASE_ROUTERS = ["apps.metrics.router.MetricsRouter"]
 
 # --- Redis: hints, queues and locks only ---------------------------------------------------------
 
@@ -196,16 +207,54 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "isoline"
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {}
+# Tasks one worker runs at the same time.
+WORKER_PROCESSES = env.integer("WORKER_PROCESSES", 2, least=1, most=64)
 
 # --- REST ----------------------------------------------------------------------------------------
 
-REST_FRAMEWORK: dict[str, Any] = {}
-SPECTACULAR_SETTINGS: dict[str, Any] = {"TITLE": "Isoline", "VERSION": "v1"}
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["apps.api.authentication.CredentialAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["apps.api.permission.Registered"],
+    "DEFAULT_PARSER_CLASSES": ["apps.api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "apps.api.negotiation.OneForm",
+    "DEFAULT_SCHEMA_CLASS": "apps.api.schema.Schema",
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "apps.api.errors.answer",
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Isoline",
+    "DESCRIPTION": "Teams, projects, runs, their metrics, records and logs.",
+    "VERSION": "v1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": False,
+    "ENUM_NAME_OVERRIDES": {
+        "RoleEnum": "apps.api.v1.teams.ROLE_WORDS",
+        "ServiceAccountRoleEnum": "apps.api.v1.service_accounts.ROLE_WORDS",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.api.schema.describe_errors",
+    ],
+}
+# The byte limiter in front of Django has counted already; up to this much of a body stays in memory.
+DATA_UPLOAD_MAX_MEMORY_SIZE = None
+FILE_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
+CSRF_FAILURE_VIEW = "apps.api.errors.csrf_failure"
+
+# --- Rates; 0 is no limit ------------------------------------------------------------------------
+
+LIMIT_POINTS_PER_S = env.integer("LIMIT_POINTS_PER_S", 0, least=0, most=1_000_000_000)  # of a team
+LIMIT_BYTES_PER_S = env.integer("LIMIT_BYTES_PER_S", 0, least=0, most=100_000_000_000)  # of a team
+LIMIT_REQUESTS_PER_S = env.integer("LIMIT_REQUESTS_PER_S", 2000, least=0, most=1_000_000)  # of a key on a run
 
 # --- Files ---------------------------------------------------------------------------------------
 
 BLOB_URL = env.text("BLOB_URL", f"file://{_layout.blobs}")
 STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
 # Served as they lie in the packages: an installation needs no collecting step.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False

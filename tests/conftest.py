@@ -12,6 +12,7 @@ from pytest_django import DjangoDbBlocker
 from apps.operations.engines import prepare_database
 from apps.operations.layout import APPLICATION_ROLE
 
+from .cast import *  # noqa: F403
 from .engines import TestEngines, as_owner
 
 

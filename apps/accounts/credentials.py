@@ -1,20 +1,15 @@
 """From what a caller shows to the principal it proves: used by HTTP, websockets and every dialect.
 
-    Authorization: Bearer iso_…
-    Authorization: Basic base64(anything:iso_…)      what the `wandb` and `mlflow` clients send
-
-A principal is remembered for two seconds in this process, so a busy writer costs no query a request,
-and a revoked key is dead everywhere well within five.
+Authorization: Bearer iso_…
+Authorization: Basic base64(anything:iso_…)      what the `wandb` and `mlflow` clients send
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import time
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, models, transaction
@@ -25,15 +20,11 @@ from apps.base.errors import Unauthenticated
 from .models import ApiKey, Membership, User
 from .models.api_key import PREFIX, SECRET_LENGTH, digest_of
 from .principal import Kind, Principal
+from .remembered import recall, remember
 from .roles import Role
 from .scopes import ALL_SCOPES, Scope
-from .signals import access_ended
 
-REMEMBERED_S = 2.0
-_MOST_REMEMBERED = 10_000
 _NOTE_USE_EVERY = timedelta(minutes=1)
-
-_remembered: dict[bytes, tuple[float, Principal]] = {}
 
 
 def authenticate(header: str) -> Principal:
@@ -42,18 +33,16 @@ def authenticate(header: str) -> Principal:
     Raises Unauthenticated, with one message for every reason.
     """
     digest = digest_of(_secret_in(header))
-    principal = _recall(digest)
+    principal = recall(digest)
     if principal is None:
         principal = _look_up(digest)
-        if len(_remembered) >= _MOST_REMEMBERED:
-            _remembered.clear()
-        _remembered[digest] = (_good_until(principal), principal)
+        remember(digest, principal)
     return principal
 
 
 async def aauthenticate(header: str) -> Principal:
     """As `authenticate`, for async callers: a thread is used only when there is something to look up."""
-    principal = _recall(digest_of(_secret_in(header)))
+    principal = recall(digest_of(_secret_in(header)))
     return principal or await sync_to_async(authenticate)(header)
 
 
@@ -77,11 +66,6 @@ def renewed(principal: Principal) -> Principal:
     return principal
 
 
-def forget() -> None:
-    """Drop what this process remembers."""
-    _remembered.clear()
-
-
 def _secret_in(header: str) -> str:
     scheme, _, value = header.partition(" ")
     value = value.strip()
@@ -95,18 +79,6 @@ def _secret_in(header: str) -> str:
     if len(value) != len(PREFIX) + SECRET_LENGTH or not value.startswith(PREFIX) or not value.isascii():
         raise _unauthenticated()
     return value
-
-
-def _recall(digest: bytes) -> Principal | None:
-    until, principal = _remembered.get(digest, (0.0, None))
-    return principal if time.monotonic() < until else None
-
-
-def _good_until(principal: Principal) -> float:
-    seconds = REMEMBERED_S
-    if principal.key is not None and principal.key.expires_at is not None:
-        seconds = min(seconds, (principal.key.expires_at - now()).total_seconds())
-    return time.monotonic() + seconds
 
 
 def _look_up(digest: bytes) -> Principal:
@@ -162,10 +134,3 @@ def _note_use(key: ApiKey) -> None:
 
 def _unauthenticated() -> Unauthenticated:
     return Unauthenticated("Send a valid API key as `Authorization: Bearer iso_…`, or sign in.")
-
-
-def _forget_on_end(**_: Any) -> None:
-    forget()
-
-
-access_ended.connect(_forget_on_end, dispatch_uid="accounts.credentials")

@@ -1,15 +1,21 @@
-"""The grammar of team slugs. A slug is an address and the `wandb` entity, so it has one spelling only."""
+"""The names of teams, keys and accounts.
+
+A slug is an address and the `wandb` entity, so it has one spelling only; a display name is free.
+"""
 
 from __future__ import annotations
 
 import re
 import secrets
+import unicodedata
 
 from apps.base.errors import Invalid
 from apps.base.ids import ALPHABET
 
 SLUG_PATTERN = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
 _SLUG = re.compile(SLUG_PATTERN)
+# Control, format (zero width, bidi), surrogate, private, unassigned, line and paragraph separators.
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 # First words of addresses: ours, and those the `wandb` and `mlflow` clients and old browsers ask for.
 _RESERVED = """
@@ -53,3 +59,16 @@ def slug_from_email(email: str) -> str:
 def varied(slug: str) -> str:
     """Return the slug with an ending that makes it one of a million."""
     return f"{slug[:40]}-{''.join(secrets.choice(ALPHABET) for _ in range(4))}"
+
+
+def clean_name(name: str, *, longest: int = 100) -> str:
+    """Return a free name for display: NFC, no spaces around, nothing that hides or turns letters.
+
+    Raises Invalid if nothing is left, it is too long, or it holds control or format characters.
+    """
+    clean = unicodedata.normalize("NFC", name).strip()
+    if not clean or len(clean) > longest:
+        raise Invalid(f"A name has 1 to {longest} characters.", code="bad_name")
+    if any(unicodedata.category(letter) in _UNSEEN for letter in clean):
+        raise Invalid("A name holds no control, formatting or invisible characters.", code="bad_name")
+    return clean

@@ -9,15 +9,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import models
 from django.utils.timezone import now
 
+from apps.accounts.roles import Role
 from apps.accounts.scopes import Scope
-from apps.accounts.signals import access_ended
+from apps.accounts.signals import announce_ended_access
 from apps.base.errors import Invalid
 from apps.base.ids import ALPHABET, public_id
 
 if TYPE_CHECKING:
+    from apps.accounts.principal import Principal
+
     from .service_account import ServiceAccount
     from .team import Team
     from .user import User
@@ -33,6 +36,14 @@ def digest_of(secret: str) -> bytes:
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def visible_to(self, principal: Principal) -> Self:
+        """One's own keys, and for a team's admins every key that is bound to the team."""
+        of_admins = models.Q(team__in=principal.teams(Role.ADMIN))
+        own = models.Q(owner__isnull=False, owner=principal.user_id, team__in=principal.teams())
+        if principal.key is None or principal.key.team_id is None:
+            own |= models.Q(owner__isnull=False, owner=principal.user_id, team=None)
+        return self.filter(of_admins | own)
+
     def alive(self) -> Self:
         return self.filter(models.Q(expires_at=None) | models.Q(expires_at__gt=now()), revoked_at=None)
 
@@ -141,5 +152,4 @@ class ApiKey(models.Model):
         """End the key: everywhere within 5 seconds. Idempotent."""
         ApiKey.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=now())
         self.refresh_from_db(fields=["revoked_at"])
-        pk = self.pk
-        transaction.on_commit(lambda: access_ended.send(ApiKey, api_key_id=pk))
+        announce_ended_access(ApiKey, api_key_id=self.pk)

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models, transaction
 
 from apps.accounts.roles import Role
-from apps.accounts.signals import access_ended
+from apps.accounts.signals import announce_ended_access
 from apps.base.errors import Conflict
 
 from .team import Team
@@ -77,5 +77,4 @@ class Membership(models.Model):
             )
 
     def _announce(self) -> None:
-        user_id, team_id = self.user_id, self.team_id
-        transaction.on_commit(lambda: access_ended.send(Membership, user_id=user_id, team_id=team_id))
+        announce_ended_access(Membership, user_id=self.user_id, team_id=self.team_id)

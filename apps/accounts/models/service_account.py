@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 from django.utils.timezone import now
 
+from apps.accounts.names import clean_name
 from apps.accounts.roles import Role
-from apps.accounts.signals import access_ended
+from apps.accounts.signals import announce_ended_access
+from apps.base.errors import Conflict, Denied, Invalid
 from apps.base.ids import public_id
 
 from .team import Team
@@ -21,6 +23,23 @@ if TYPE_CHECKING:
 class ServiceAccountQuerySet(models.QuerySet["ServiceAccount"]):
     def visible_to(self, principal: Principal) -> Self:
         return self.filter(team__in=Team.objects.visible_to(principal))
+
+    def begin(self, team: Team, *, name: str, role: Role, by: Principal) -> ServiceAccount:
+        """Create an account of the team, with no more rights than who asks for it.
+
+        Raises Invalid for a role or name that is none, Denied for a role above one's own, Conflict if
+        the name is taken.
+        """
+        name = clean_name(name)
+        if role is Role.OWNER:
+            raise Invalid("A service account is viewer, member or admin.", code="bad_role")
+        if role > (by.role_in(team.pk) or Role.VIEWER):
+            raise Denied("A service account cannot have a role above yours.", code="role_too_low")
+        try:
+            with transaction.atomic():
+                return self.create(team=team, name=name, role=role, created_by=by.user)
+        except IntegrityError:
+            raise Conflict("The team has a service account of that name.", code="name_taken") from None
 
 
 class ServiceAccount(models.Model):
@@ -55,5 +74,4 @@ class ServiceAccount(models.Model):
         """End what its keys may do. It stays in the lists, for what it has created. Idempotent."""
         ServiceAccount.objects.filter(pk=self.pk, disabled_at=None).update(disabled_at=now())
         self.refresh_from_db(fields=["disabled_at"])
-        pk = self.pk
-        transaction.on_commit(lambda: access_ended.send(ServiceAccount, service_account_id=pk))
+        announce_ended_access(ServiceAccount, service_account_id=self.pk)

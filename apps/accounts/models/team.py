@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from django.conf import settings
 from django.db import IntegrityError, models, transaction
 
-from apps.accounts.names import SLUG_PATTERN, checked_slug, slug_from_email, varied
+from apps.accounts.names import SLUG_PATTERN, checked_slug, clean_name, slug_from_email, varied
+from apps.accounts.remembered import forget
 from apps.accounts.roles import Role
 from apps.base.errors import Conflict
 from apps.base.ids import public_id
@@ -39,6 +40,7 @@ class TeamManager(models.Manager.from_queryset(TeamQuerySet)):  # type: ignore[m
             except IntegrityError:
                 raise Conflict("A team with that slug exists.", code="slug_taken") from None
             team.memberships.create(user=owner, role=Role.OWNER)
+            transaction.on_commit(forget)
         return team
 
     def create_personal_team(self, user: User) -> Team:
@@ -80,3 +82,8 @@ class Team(models.Model):
 
     def __str__(self) -> str:
         return self.slug
+
+    def rename(self, name: str) -> None:
+        """Change the display name; the slug stays, for it is an address. Raises Invalid."""
+        self.name = clean_name(name, longest=200)
+        self.save(update_fields=["name"])
