@@ -51,7 +51,8 @@ class Window:
 class Marks:
     """Stretches of one series, sorted by (x_first, x_last); all arrays [b].
 
-    x_first, x_last: int64 or float64. y_*: float64, or int64 for i64 and bool; over finite values, NaN if none.
+    x_first, x_last: int64 or float64. y_*: float64, or int64 for i64 and bool; over finite values, NaN
+    if there are none.
     """
 
     x_first: Xs
@@ -181,7 +182,7 @@ def _half_pixels(x: Xs, left: Any, window: Window) -> Ints:
 
 
 def _ends(x: Xs, window: Window) -> tuple[Any, Any]:
-    """Return the ends of the window as numbers of x's type, so that nothing is compared as a rounded float."""
+    """Return the ends of the window as numbers of x's type, so that no integer is compared as a float."""
     if x.dtype.kind == "f":
         return np.float64(window.x_min), np.float64(window.x_max)
     limits = np.iinfo(np.int64)

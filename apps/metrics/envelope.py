@@ -101,7 +101,7 @@ class Stretches:
     def buckets(self, chosen: slice | NDArray[Any]) -> Stretches:
         return Stretches(*(part[:, chosen] for part in self.arrays()))
 
-    def _arrays(self) -> tuple[NDArray[Any], ...]:
+    def arrays(self) -> tuple[NDArray[Any], ...]:
         return (self.first, self.last, self.min, self.max, self.sum, self.nan, self.pinf, self.ninf)
 
 
