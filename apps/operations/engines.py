@@ -33,7 +33,7 @@ from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
-from .layout import APPLICATION_ROLE, DATABASE_NAME, OWNER_ROLE, Layout
+from .layout import DATABASE_NAME, Layout
 
 # Where root keeps copies of engines that were installed out of an unprivileged user's reach.
 _COPIES = Path("/var/lib/isoline/engines")
@@ -72,24 +72,28 @@ def engine_account() -> Account:
     )
 
 
-def tie_to_parent(death_signal: int, account: Account | None = None) -> Callable[[], None]:
-    """Return what a child runs before exec: become `account`, and die with the process that started it.
+def die_with(parent_pid: int, death_signal: int) -> None:
+    """Ask the system to send this process `death_signal` when its parent is gone.
 
-    Linux only for the second half; elsewhere the next `up` clears away what a killed one left.
+    Linux only; elsewhere the next `up` clears away what a killed one left.
     """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, death_signal)  # PR_SET_PDEATHSIG
+        if os.getppid() != parent_pid:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def tie_to_parent(death_signal: int, account: Account | None = None) -> Callable[[], None]:
+    """Return what a child runs before exec: become `account`, and end when the caller does."""
     parent_pid = os.getpid()
-    prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
     def prepare() -> None:
         if account and account.is_other:
             os.setgroups([])
             os.setgid(account.gid)
             os.setuid(account.uid)
-        if prctl:
-            # After setuid: a change of credentials clears the wish.
-            prctl(1, death_signal)  # PR_SET_PDEATHSIG
-            if os.getppid() != parent_pid:
-                os.kill(os.getpid(), signal.SIGKILL)
+        # After setuid: a change of credentials clears the wish.
+        die_with(parent_pid, death_signal)
 
     return prepare
 
@@ -110,7 +114,7 @@ class Command:
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
-            stderr=output,
+            stderr=subprocess.STDOUT if output is not None else None,
             env=_bare_environment(),
             start_new_session=True,
             preexec_fn=tie_to_parent(self.stop_signal, self.account),
@@ -206,23 +210,37 @@ POSTGRES_SETTINGS = {
 
 def prepare_database(layout: Layout, name: str = DATABASE_NAME) -> None:
     """Make the two roles, and a database that one of them migrates and the other may only use. Idempotent."""
-    import psycopg
+    made = subprocess.run(
+        [
+            str(_postgres_programs() / "bin" / "psql"),
+            *("--no-psqlrc", "--quiet", "--tuples-only"),
+            *("--host", str(layout.sockets), "--username", _SUPERUSER, "--dbname", "postgres"),
+            *("--set", f"database={name}", "--file", str(ROLES)),
+        ],
+        env=_bare_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if made.returncode:
+        raise EngineError(f"PostgreSQL could not make the database {name}: {made.stderr.strip()}")
 
-    with psycopg.connect(layout.database_url(_SUPERUSER, "postgres"), autocommit=True) as connection:
-        roles = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
-        for role in (OWNER_ROLE, APPLICATION_ROLE):
-            if role not in roles:
-                connection.execute(f"CREATE ROLE {role} LOGIN")
-        databases = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
-        if name not in databases:
-            connection.execute(f'CREATE DATABASE "{name}" OWNER {OWNER_ROLE}')
-    # Repeated at every start: cheap, and a start cut short in between is made good.
-    with psycopg.connect(layout.database_url(_SUPERUSER, name)) as connection:
-        connection.execute(GRANTS.read_text())
+
+def postgres_answers(layout: Layout) -> bool:
+    """Whether it takes connections: a server that still recovers from a crash does not."""
+    asked = subprocess.run(
+        [
+            str(_postgres_programs() / "bin" / "pg_isready"),
+            *("--quiet", "--timeout=2", "--host", str(layout.sockets), "--username", _SUPERUSER),
+        ],
+        env=_bare_environment(),
+        stdin=subprocess.DEVNULL,
+    )
+    return asked.returncode == 0
 
 
-# The same file makes the roles' rights in docker-compose.yml and in the deployment guide.
-GRANTS = Path(__file__).with_name("grants.sql")
+# docker-compose.yml and the deployment guide make the roles with the same file.
+ROLES = Path(__file__).with_name("roles.sql")
 
 
 def _make_cluster(layout: Layout, programs: Path, account: Account) -> None:
@@ -336,20 +354,6 @@ def _redis_programs() -> Path:
     if spec is None or spec.origin is None:
         raise EngineError("No Redis: install redis-server or valkey-server, or set REDIS_URL to your own.")
     return Path(spec.origin).parent / "bin"
-
-
-# Whether they answer
-
-
-def postgres_answers(layout: Layout) -> bool:
-    import psycopg
-
-    try:
-        with psycopg.connect(layout.database_url(_SUPERUSER, "postgres"), connect_timeout=2) as connection:
-            connection.execute("SELECT 1")
-    except psycopg.OperationalError:
-        return False
-    return True
 
 
 def redis_answers(layout: Layout) -> bool:

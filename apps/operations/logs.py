@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from typing import Literal
 
@@ -40,6 +41,11 @@ class LineFormatter(logging.Formatter):
             trace,
             as_json=self.is_json,
         )
+
+
+def is_event(line: str) -> bool:
+    """Whether a line was made by `format_line`, or goes on with a traceback."""
+    return re.match(r'\d{4}-\d\d-\d\dT[\d:.]+Z |\{"time": |    ', line) is not None
 
 
 def format_line(

@@ -14,7 +14,7 @@ def test_the_application_is_no_superuser_and_owns_nothing():
         )
         assert cursor.fetchone() == (False, False, False, False)
         cursor.execute(
-            "SELECT relname FROM pg_class JOIN pg_roles ON relowner = pg_roles.oid WHERE rolname = current_user"
+            "SELECT relname FROM pg_class JOIN pg_roles r ON relowner = r.oid WHERE rolname = current_user"
         )
         assert cursor.fetchall() == []
 
