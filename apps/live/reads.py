@@ -1,0 +1,53 @@
+"""What a connection asks the database: rights, and where a run stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from apps.accounts.access import fetch
+from apps.accounts.principal import Principal
+from apps.metrics.models import Head, Stream
+from apps.tracking.models import Project, Run
+
+
+@dataclass(frozen=True)
+class RunNow:
+    """streams: of each writer, the number of the batch it is expected to send next."""
+
+    version: str
+    state: str
+    streams: dict[int, int]
+
+
+def run_number(principal: Principal, public_id: str) -> int:
+    """Raises NotFound, Denied."""
+    return fetch(Run, principal, public_id=public_id).pk
+
+
+def project_number(principal: Principal, public_id: str) -> int:
+    """Raises NotFound, Denied."""
+    return fetch(Project, principal, public_id=public_id).pk
+
+
+def progress(runs: list[int]) -> dict[int, RunNow]:
+    """Return where each of the runs stands; a few queries, however many they are."""
+    states = dict(Run.objects.filter(pk__in=runs).values_list("pk", "state"))
+    streams: dict[int, dict[int, int]] = {run: {} for run in runs}
+    for run, number, next_seq in Stream.objects.filter(run__in=runs).values_list("run", "number", "next_seq"):
+        streams[run][number] = next_seq
+    generations = dict(Head.objects.filter(run__in=runs).values_list("run", "generation"))
+    return {
+        run: RunNow(
+            version=f"{sum(streams[run].values())}-{generations.get(run, 0)}",
+            state=states.get(run, ""),
+            streams=streams[run],
+        )
+        for run in runs
+    }
+
+
+def is_all_visible(principal: Principal, *, runs: list[int], projects: list[int]) -> bool:
+    """Whether all of these may still be seen."""
+    seen_runs = Run.objects.visible_to(principal).filter(pk__in=runs).count() if runs else 0
+    seen = Project.objects.visible_to(principal).filter(pk__in=projects).count() if projects else 0
+    return seen_runs == len(runs) and seen == len(projects)
