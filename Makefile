@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
 
-.PHONY: install test lint bench pins clean
+.PHONY: install test lint ci bench pins clean
 
 install: $(STAMP)
 
@@ -12,11 +12,19 @@ $(STAMP): requirements/base.txt requirements/dev.txt
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
+# Everything once, then the metric engine once more with a database of its own.
+# `make test ARGS="tests/metrics -k fold"` runs a choice.
 test: install
 	$(VENV)/bin/python -m pytest $(ARGS)
+ifndef ARGS
+	$(VENV)/bin/python -m pytest --metrics-database=own tests/metrics
+endif
 
 lint: install
-	.ci/run lint
+	.ci/run format lint imports types
+
+ci:
+	.ci/run
 
 bench: install
 	$(VENV)/bin/python -m benchmarks
@@ -27,4 +35,4 @@ pins: install
 	cd requirements && ../$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header dev.in -o dev.txt
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build
