@@ -82,7 +82,7 @@ def decode_part(part: bytes | memoryview, dtype: np.dtype[Any], size: int) -> ND
 def _encode_body(values: NDArray[Any]) -> bytes:
     if values.dtype == np.bool_:
         if len(values) and (values == values[0]).all():
-            return bytes([_CONSTANT]) + bytes([values[0]]) * 8
+            return bytes([_CONSTANT]) + values[:1].tobytes() * 8
         return bytes([_BITS]) + np.packbits(values).tobytes()
     raw = np.ascontiguousarray(values)
     bits = raw.view(np.int64)

@@ -22,6 +22,7 @@ from apps.metrics import limits, naming
 from apps.metrics.cells import Cells, dense
 from apps.metrics.groups import Axis, Group, Ids, Ints, Kind
 from apps.metrics.rejections import Rejections
+from apps.metrics.shape_faults import described
 
 _INT64 = range(-(2**63), 2**63)
 _MAX_ROW = 2**63 - 2
@@ -62,7 +63,7 @@ def read(body: bytes, *, arrival_us: int, next_row: int, rejections: Rejections)
     try:
         parsed = msgspec.convert(strict_json.loads(body), _Body)
     except msgspec.ValidationError as error:
-        raise Malformed(f"The body does not have the shape of rows: {error}.") from None
+        raise Malformed(f"The body does not have the shape of rows: {described(error)}.") from None
     limits.check("rows", len(parsed.rows), limits.MAX_ROWS)
     axis = _axis(parsed.rows, arrival_us, next_row)
     widths = np.fromiter((len(row.values) for row in parsed.rows), np.int64, len(parsed.rows))

@@ -13,7 +13,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from apps.base.errors import TooLarge
 from apps.base.strict_json import MAX_DEPTH
-from apps.metrics.limits import MAX_RECORD_VALUES
+from apps.metrics import limits
+from apps.metrics.shape_faults import described
 
 MAX_TEXT_BYTES = 100_000
 MAX_RECORD_BYTES = 1_048_576
@@ -121,7 +122,7 @@ def fault(record: object) -> tuple[str, str] | None:
     try:
         msgspec.convert(record, Record)
     except msgspec.ValidationError as error:
-        return "bad_record", f"The record does not have its shape: {error}."
+        return "bad_record", f"The record does not have its shape: {described(error)}."
     return None
 
 
@@ -147,7 +148,7 @@ def count_values(record: object, most: int) -> int:
             count += len(value)
             nodes.extend(value)
         if count > most:
-            raise TooLarge(f"The records of a batch hold at most {MAX_RECORD_VALUES} values.")
+            raise TooLarge(f"The records of a batch hold at most {limits.MAX_RECORD_VALUES} values.")
     return count
 
 
@@ -171,9 +172,13 @@ def _unstorable(record: dict[Any, Any]) -> tuple[str, str] | None:
             else:
                 nodes.extend((inner, depth + 1) for inner in value)
     try:
-        size = len(orjson.dumps(record))
+        # A msgpack timestamp has become a datetime, for which JSON has no word either.
+        size = len(orjson.dumps(record, option=orjson.OPT_PASSTHROUGH_DATETIME))
     except TypeError:
-        return "bad_value", "A record holds bytes, a key that is no text, or an integer over 64 bits."
+        return (
+            "bad_value",
+            "A record holds bytes, an extension, a key that is no text, or an integer over 64 bits.",
+        )
     # Console lines are many values, each of them bounded as a text.
     if size > MAX_RECORD_BYTES and record["type"] != "console":
         return "too_long", f"A record is larger than {MAX_RECORD_BYTES} bytes as JSON."

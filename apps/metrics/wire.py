@@ -19,6 +19,7 @@ from apps.metrics import json_rows, limits, naming, record_shapes
 from apps.metrics.codec import arithmetic
 from apps.metrics.groups import DTYPES, KINDS, Axis, Columns, Group, Ids, Ints, Kind
 from apps.metrics.rejections import Rejected, Rejections
+from apps.metrics.shape_faults import described
 
 __all__ = [
     "DTYPES",
@@ -272,9 +273,10 @@ def _media_type(header: str) -> str:
 def _parse(inflated: bytes) -> _Batch:
     try:
         parsed = _BATCH.decode(inflated)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        reason = "it nests too deep" if isinstance(error, RecursionError) else str(error)
-        raise Malformed(f"The body is not a batch in msgpack: {reason}.") from None
+    except msgspec.DecodeError as error:
+        raise Malformed(f"The body is not a batch in msgpack: {described(error)}.") from None
+    except (UnicodeDecodeError, RecursionError):
+        raise Malformed("The body is not a batch in msgpack: broken UTF-8, or nested too deep.") from None
     limits.check("records", len(parsed.records), limits.MAX_RECORDS)
     limits.check("rows", sum(group.n for group in parsed.groups), limits.MAX_ROWS)
     limits.check("blocks", sum(len(group.blocks) + 1 for group in parsed.groups), limits.MAX_BLOCKS)
@@ -284,7 +286,8 @@ def _parse(inflated: bytes) -> _Batch:
 def _record(raw: msgspec.Raw) -> object:
     try:
         return _RECORD.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+    # A timestamp beyond what datetime holds overflows; the rest are kinds of ValueError.
+    except (ValueError, OverflowError, RecursionError):
         raise Malformed("A record is not valid msgpack.") from None
 
 
