@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Iterable
 from functools import cache
+from typing import Any
 
 import redis
 from django.conf import settings
@@ -34,7 +35,7 @@ def mark(runs: Iterable[int]) -> None:
     now = time.time()
     if time.monotonic() < _closed_until:
         return
-    by_shard: dict[int, dict[bytes | bytearray | memoryview | str | int | float, float]] = {}
+    by_shard: dict[int, dict[Any, float]] = {}
     for run in runs:
         by_shard.setdefault(run % SHARDS, {})[run] = now
     try:
@@ -54,7 +55,7 @@ def take(shard: int, *, dirty_for_s: float, limit: int) -> list[int]:
     except (redis.RedisError, OSError) as error:
         logger.warning("Redis did not tell which runs are dirty: %s", error)
         return []
-    return [int(run) for run in taken]  # type: ignore[union-attr]
+    return [int(run) for run in taken]
 
 
 # Found and removed in one step, so that two workers never get the same run.

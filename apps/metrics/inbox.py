@@ -467,8 +467,14 @@ def ledger(run: int, *, limit: int = 1000) -> Ledger:
             " WHERE l.run = %(run)s ORDER BY l.stream, l.first LIMIT %(limit)s",
             values,
         )
+    streams, batches, points, pending_batches, pending_points, rejected = counted
     return Ledger(
-        *counted,
+        streams=streams,
+        batches=batches,
+        points=points,
+        pending_batches=pending_batches,
+        pending_points=pending_points,
+        rejected=rejected,
         entries=tuple(LedgerEntry(key, seq, Rejected(*rest)) for key, seq, *rest in entries),
         lost=tuple(LostRange(*each) for each in lost),
     )

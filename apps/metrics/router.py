@@ -18,7 +18,7 @@ class MetricsRouter:
     def allow_relation(self, one: Any, other: Any, **hints: Any) -> bool | None:
         """No foreign key leaves the engine, and none enters it."""
         if APP_LABEL in {one._meta.app_label, other._meta.app_label}:
-            return one._meta.app_label == other._meta.app_label
+            return bool(one._meta.app_label == other._meta.app_label)
         return None
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:

@@ -14,6 +14,7 @@ from apps.metrics.wire import MSGPACK, Decoded, decode, encode
 STREAM = UUID(int=1)
 OTHER_STREAM = UUID(int=2)
 START_US = 1_700_000_000_000_000
+_KINDS: dict[str, Kind] = {"f": "f64", "i": "i64", "b": "bool"}
 
 
 def make_group(
@@ -26,16 +27,21 @@ def make_group(
     row: Any = None,
 ) -> Group:
     """One group with the given columns; names gets what it lacks. Steps count like rows, a second apart."""
-    columns = []
+    by_kind: dict[Kind, list[tuple[int, Any]]] = {}
     rows = 0
     for name, given in values.items():
         column = np.atleast_1d(np.asarray(given))
-        kind: Kind = {"f": "f64", "i": "i64", "b": "bool"}[column.dtype.kind]  # type: ignore[assignment]
         names.append(name)
-        columns.append(
-            Columns(kind, np.array([len(names) - 1], np.int32), column.astype(DTYPES[kind])[None, :])
-        )
+        by_kind.setdefault(_KINDS[column.dtype.kind], []).append((len(names) - 1, column))
         rows = len(column)
+    columns = [
+        Columns(
+            kind,
+            np.array([number for number, _ in several], np.int32),
+            np.stack([column.astype(DTYPES[kind]) for _, column in several]),
+        )
+        for kind, several in by_kind.items()
+    ]
     at = np.arange(first_row, first_row + rows, dtype=np.int64) if row is None else np.asarray(row, np.int64)
     steps = at if step is None else np.broadcast_to(np.asarray(step, np.int64), rows).copy()
     times = (

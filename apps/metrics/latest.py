@@ -1,0 +1,203 @@
+"""What runs are known by without reading their points: metrics, their latest values and extremes, versions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from apps.metrics import fact_rows, facts, stored_points
+from apps.metrics.blocks import METRICS_PER_BLOCK
+from apps.metrics.facts import FACT, Facts
+from apps.metrics.groups import Ids, Kind
+from apps.metrics.reading import Reading, Stored, reading
+
+Value = float | int | bool
+
+
+@dataclass(frozen=True, slots=True)
+class MetricFacts:
+    """A metric as its run knows it, in all kinds it has had; kind is that of `last`.
+
+    first and last are the values with the least and the greatest (step, time, value), NaN lowest. min, max, sum,
+    mean and m2 (the sum of squared distances from the mean) are over finite values; where there are
+    none, min and max are None.
+    """
+
+    name: str
+    kind: Kind
+    count: int
+    nan: int
+    pinf: int
+    ninf: int
+    first_step: int
+    first_time_us: int
+    first: Value
+    last_step: int
+    last_time_us: int
+    last: Value
+    min: Value | None
+    min_step: int
+    max: Value | None
+    max_step: int
+    sum: float
+    mean: float
+    m2: float
+
+
+def version(run: int) -> str:
+    """Return what changes whenever a read of the run could: its ETag."""
+    return versions([run])[run]
+
+
+def versions(runs: Sequence[int]) -> dict[int, str]:
+    """Return the version of each run; an unknown run has one too."""
+    with reading(runs, (), inbox=False) as opened:
+        return opened.versions
+
+
+def metric_list(run: int) -> list[MetricFacts]:
+    """Return all metrics of a run with their facts, in order of their first appearance."""
+    return list(latest([run])[run].values())
+
+
+def latest(runs: Sequence[int], names: Collection[str] | None = None) -> dict[int, dict[str, MetricFacts]]:
+    """Return run → name → facts of each metric that has a point, the inbox included. names: None for all."""
+    with reading(runs, names) as opened:
+        found = _facts(opened)
+    answer: dict[int, dict[str, MetricFacts]] = {}
+    for run in dict.fromkeys(runs):
+        keys = opened.columns[run].keys
+        made: dict[str, MetricFacts] = {}
+        for place, each in zip(*_collapsed(found.get(run, [])), strict=True):
+            if not each["count"]:
+                continue
+            name, kind = keys[place]
+            of_kind = _metric_facts(name, kind, each)
+            made[name] = _together(made[name], of_kind) if name in made else of_kind
+        answer[run] = made
+    return answer
+
+
+Part = tuple[Ids, Facts]
+
+
+def _collapsed(parts: Sequence[Part]) -> tuple[list[int], list[Any]]:
+    ids, merged = facts.collapse(
+        np.concatenate([np.empty(0, np.int32), *(ids for ids, _ in parts)]),
+        np.concatenate([np.empty(0, FACT), *(each for _, each in parts)]),
+    )
+    return ids.tolist(), list(merged)
+
+
+def _facts(opened: Reading) -> dict[int, list[Part]]:
+    """Return run → facts of its places, from what is stored and what waits."""
+    found: dict[int, list[Part]] = {}
+    by_block = {
+        key: list(several)
+        for key, several in groupby(
+            sorted(opened.stored, key=_block_of),
+            key=lambda each: (each.source, each.number // METRICS_PER_BLOCK),
+        )
+    }
+    rows = fact_rows.load(opened.session, list(by_block))
+    capped: list[Stored] = []
+    for key, several in by_block.items():
+        row = rows.get(key)
+        if row is None:
+            continue
+        for run, of_run in groupby(several, key=lambda each: each.run):
+            held = [each for each in of_run if each.number % METRICS_PER_BLOCK < len(row)]
+            chosen = row[[each.number % METRICS_PER_BLOCK for each in held]]
+            places = np.array([each.place for each in held], np.int32)
+            # A parent's facts are the child's only as far as the link goes; beyond, points must be read.
+            whole = np.array([f["last_step"] <= e.upto_step for f, e in zip(chosen, held, strict=True)], bool)
+            found.setdefault(run, []).append((places[whole], chosen[whole]))
+            capped += [
+                each
+                for each, fact, fits in zip(held, chosen, whole.tolist(), strict=True)
+                if not fits and fact["first_step"] <= each.upto_step
+            ]
+    for run, part in _of_capped(opened, capped):
+        found.setdefault(run, []).append(part)
+    for run, groups in opened.waiting.items():
+        if groups:
+            found.setdefault(run, []).append(facts.from_groups(groups))
+    return found
+
+
+def _block_of(stored: Stored) -> tuple[int, int, int, int]:
+    return stored.source, stored.number // METRICS_PER_BLOCK, stored.run, stored.number
+
+
+def _of_capped(opened: Reading, capped: Sequence[Stored]) -> Iterator[tuple[int, Part]]:
+    wanted = stored_points.wanted_members(capped)
+    segments = stored_points.find(opened.session, capped, stored_points.Where())
+    for start in range(0, len(segments), 64):
+        loaded = stored_points.load(opened.session, segments[start : start + 64], wanted)
+        for run, groups in loaded.items():
+            yield run, facts.from_groups(groups)
+
+
+def _metric_facts(name: str, kind: Kind, row: Any) -> MetricFacts:
+    first, last, least, greatest = facts.value(
+        np.array([row["first"], row["last"], row["min"], row["max"]]), kind
+    ).tolist()
+    has_finite = bool(facts.finite_count(row) > 0)
+    return MetricFacts(
+        name=name,
+        kind=kind,
+        count=int(row["count"]),
+        nan=int(row["nan"]),
+        pinf=int(row["pinf"]),
+        ninf=int(row["ninf"]),
+        first_step=int(row["first_step"]),
+        first_time_us=int(row["first_time"]),
+        first=first,
+        last_step=int(row["last_step"]),
+        last_time_us=int(row["last_time"]),
+        last=last,
+        min=least if has_finite else None,
+        min_step=int(row["min_step"]),
+        max=greatest if has_finite else None,
+        max_step=int(row["max_step"]),
+        sum=float(row["sum"]),
+        mean=float(row["mean"]),
+        m2=float(row["m2"]),
+    )
+
+
+def _together(one: MetricFacts, other: MetricFacts) -> MetricFacts:
+    """Return the facts of a name that has had two kinds."""
+    first = min(one, other, key=lambda each: (each.first_step, each.first_time_us, _order(each.first)))
+    last = max(one, other, key=lambda each: (each.last_step, each.last_time_us, _order(each.last)))
+    lows = [each for each in (one, other) if each.min is not None]
+    low = min(lows, key=lambda each: (each.min, each.min_step), default=one)
+    high = max(lows, key=lambda each: (each.max, -each.max_step), default=one)
+    left, right = (each.count - each.nan - each.pinf - each.ninf for each in (one, other))
+    both = max(left + right, 1)
+    apart = other.mean - one.mean
+    return replace(
+        last,
+        count=one.count + other.count,
+        nan=one.nan + other.nan,
+        pinf=one.pinf + other.pinf,
+        ninf=one.ninf + other.ninf,
+        first_step=first.first_step,
+        first_time_us=first.first_time_us,
+        first=first.first,
+        min=low.min,
+        min_step=low.min_step,
+        max=high.max,
+        max_step=high.max_step,
+        sum=one.sum + other.sum,
+        mean=(one.mean * left + other.mean * right) / both,
+        m2=one.m2 + other.m2 + apart * apart * left * right / both,
+    )
+
+
+def _order(value: Value) -> tuple[bool, Value]:
+    return (value == value, value if value == value else 0)

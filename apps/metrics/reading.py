@@ -1,0 +1,176 @@
+"""What every read begins with: one snapshot, the columns asked for, and what waits in the inbox for them.
+
+A run that is linked to a parent reads the parent's points up to a step as its own: each run has one or more
+*sources*. Within a reading a column is known by its place among the run's columns, wherever its points are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from apps.metrics import blocks, pending
+from apps.metrics.fold import fold
+from apps.metrics.groups import Group, Kind
+from apps.metrics.session import Session
+from apps.metrics.snapshot import snapshot
+
+_NO_CAP = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A column of a run as one of its sources has it. upto_step: the run's share of it."""
+
+    run: int
+    source: int
+    upto_step: int
+    number: int
+    place: int
+
+
+@dataclass(slots=True)
+class Columns:
+    """The columns of one run: place → (name, kind)."""
+
+    keys: list[tuple[str, Kind]] = field(default_factory=list)
+    places: dict[tuple[str, Kind], int] = field(default_factory=dict)
+
+    def place(self, name: str, kind: Kind) -> int:
+        key = (name, kind)
+        place = self.places.get(key)
+        if place is None:
+            place = self.places[key] = len(self.keys)
+            self.keys.append(key)
+        return place
+
+    def names(self) -> list[str]:
+        """Return the names, each once, in order of their first column."""
+        return list(dict.fromkeys(name for name, _ in self.keys))
+
+    def of(self, name: str) -> list[tuple[int, Kind]]:
+        """Return the columns of a name: one per kind it has had."""
+        return [(place, kind) for place, (own, kind) in enumerate(self.keys) if own == name]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One state of the engine, seen through what was asked for.
+
+    columns: run → its columns. stored: where they are in segments. waiting: run → points of the inbox, as groups
+    whose ids are places. versions: of each run.
+    """
+
+    session: Session
+    versions: dict[int, str]
+    columns: dict[int, Columns]
+    stored: list[Stored]
+    waiting: dict[int, list[Group]]
+
+
+@contextmanager
+def reading(
+    runs: Sequence[int], names: Collection[str] | None = None, *, inbox: bool = True
+) -> Iterator[Reading]:
+    """Open a reading of some metrics (None: all) of some runs.
+
+    Batches of which only a fold can tell what counts (unique points, rows at a place) are folded first.
+    """
+    tried: set[int] = set()
+    while True:
+        with snapshot() as session:
+            sources, versions = _sources(session, runs)
+            waiting = pending.waiting(session, list({source for _, source, _ in sources})) if inbox else []
+            unsettled = {batch.run for batch in waiting if batch.needs_fold} - tried
+            if not unsettled:
+                # What came while we folded is newer than the question.
+                settled = [batch for batch in waiting if not batch.needs_fold]
+                yield _read(session, runs, names, sources, versions, settled)
+                return
+        for run in sorted(unsettled):
+            fold(run, wait=True)
+        tried |= unsettled
+
+
+def _sources(session: Session, runs: Sequence[int]) -> tuple[list[tuple[int, int, int]], dict[int, str]]:
+    """Return (run, source, upto_step) for all runs and their ancestors, and the runs' versions."""
+    rows = session.rows(_SOURCES, {"runs": list(dict.fromkeys(runs)), "no_cap": _NO_CAP})
+    versions: dict[int, str] = {}
+    for run, _, _, total, generation in rows:
+        version = f"{total}-{generation}"
+        versions[run] = f"{versions[run]}.{version}" if run in versions else version
+    return [(run, source, upto) for run, source, upto, _, _ in rows], versions
+
+
+# A circle of links cannot be made (verbs.link refuses it), and would end at its first repeated row.
+_SOURCES = """
+WITH RECURSIVE source (run, source, upto_step, depth) AS (
+    SELECT run, run, %(no_cap)s::bigint, 0 FROM unnest(%(runs)s::bigint[]) AS wanted (run)
+    UNION
+    SELECT source.run, link.parent, least(source.upto_step, link.upto_step), depth + 1
+    FROM source JOIN metrics_link link ON link.run = source.source WHERE depth < 100
+)
+SELECT run, source, upto_step,
+       coalesce((SELECT sum(next_seq) FROM metrics_stream s WHERE s.run = source.source), 0)::bigint,
+       coalesce((SELECT generation FROM metrics_head h WHERE h.run = source.source), 0)
+FROM source ORDER BY run, depth
+"""
+
+
+def _read(
+    session: Session,
+    runs: Sequence[int],
+    names: Collection[str] | None,
+    sources: Sequence[tuple[int, int, int]],
+    versions: dict[int, str],
+    waiting: Sequence[pending.Waiting],
+) -> Reading:
+    columns = {run: Columns() for run in runs}
+    stored = [
+        Stored(run, source, upto_step, number, columns[run].place(name, kind))
+        for run, source, upto_step, number, name, kind in _metrics(session, names, sources)
+    ]
+    readers: dict[int, list[tuple[int, int]]] = {}
+    for run, source, upto_step in sources:
+        readers.setdefault(source, []).append((run, upto_step))
+    groups: dict[int, list[Group]] = {run: [] for run in runs}
+    wanted = None if names is None else frozenset(names)
+    for batch, content in pending.load(session, waiting):
+        inside = [wanted is None or name in wanted for name in content.names]
+        if not any(inside):
+            continue
+        for run, upto_step in readers[batch.run]:
+            places = np.array(
+                [
+                    columns[run].place(name, kind) if here else -1
+                    for name, kind, here in zip(content.names, content.kinds, inside, strict=True)
+                ],
+                np.int32,
+            )
+            made = list(pending.groups(batch, content, places))
+            if upto_step != _NO_CAP:
+                made = blocks.take_rows(made, [group.axis.step <= upto_step for group in made])
+            groups[run] += made
+    return Reading(session, versions, columns, stored, groups)
+
+
+def _metrics(
+    session: Session, names: Collection[str] | None, sources: Sequence[tuple[int, int, int]]
+) -> list[tuple[int, int, int, int, str, Kind]]:
+    named = "" if names is None else "AND m.name = ANY(%(names)s)"
+    rows = session.rows(
+        "SELECT w.run, w.source, w.upto_step, m.number, m.name, m.kind"
+        " FROM unnest(%(runs)s::bigint[], %(sources)s::bigint[], %(uptos)s::bigint[])"
+        "      WITH ORDINALITY AS w (run, source, upto_step, ordinal)"
+        f" JOIN metrics_metric m ON m.run = w.source {named} ORDER BY w.ordinal, m.number",
+        {
+            "runs": [run for run, _, _ in sources],
+            "sources": [source for _, source, _ in sources],
+            "uptos": [upto for _, _, upto in sources],
+            "names": None if names is None else list(names),
+        },
+    )
+    return [(run, source, upto, number, name, kind) for run, source, upto, number, name, kind in rows]
