@@ -56,11 +56,7 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     refusal = refusal_of(error, context["request"].method or "")
     if refusal is None:
         return None
-    headers = headers_of(refusal)
-    allowed = getattr(error, "detail", None) and context["view"].allowed_methods
-    if isinstance(refusal, MethodNotAllowed) and allowed:
-        headers["Allow"] = ", ".join(method for method in allowed if method != "OPTIONS")
-    return Response(body_of(refusal), status=refusal.status, headers=headers)
+    return Response(body_of(refusal), status=refusal.status, headers=headers_of(refusal))
 
 
 def refusal_of(error: Exception, method: str) -> DomainError | None:

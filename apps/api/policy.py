@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.accounts.policy import ANYONE, MANAGE, PEOPLE, PUBLIC, READ, register
+from apps.accounts.policy import ANYONE, EDIT, INGEST, MANAGE, PEOPLE, PUBLIC, READ, register
 
 # Operations: says only whether the server is up.
 register("healthz", GET=PUBLIC)
@@ -21,9 +21,36 @@ register("api:my-key", DELETE=MANAGE)
 register("api:teams", GET=ANYONE, POST=MANAGE)
 register("api:team", GET=READ, PATCH=MANAGE)
 register("api:members", GET=PEOPLE)
-register("api:member", PATCH=MANAGE, DELETE=MANAGE)
 register("api:keys", GET=MANAGE, POST=MANAGE)
 register("api:key", DELETE=MANAGE)
 register("api:service-accounts", GET=PEOPLE, POST=MANAGE)
 register("api:service-account", DELETE=MANAGE)
 register("api:service-account-keys", GET=MANAGE, POST=MANAGE)
+
+# Projects
+register("api:projects", GET=READ)
+register("api:project", GET=READ, PATCH=EDIT, DELETE=EDIT)
+register("api:project-restore", POST=EDIT)
+register("api:team-projects", GET=READ, POST=EDIT)
+register("api:team-project", GET=READ)
+
+# Runs
+register("api:runs", POST=INGEST)
+register("api:runs-fetch", POST=READ)
+register("api:run", GET=READ, PATCH=EDIT, DELETE=EDIT)
+register("api:run-restore", POST=EDIT)
+register("api:run-config", POST=INGEST)
+register("api:run-summary", POST=INGEST)
+register("api:run-end", POST=INGEST)
+register("api:run-stop", POST=EDIT)
+register("api:run-heartbeat", POST=INGEST)
+register("api:run-clone", POST=EDIT)
+
+# What runs have sent
+register("api:batch", PUT=INGEST)
+register("api:ledger", GET=READ)
+register("api:records", GET=READ)
+register("api:record-keys", GET=READ)
+register("api:alerts", GET=READ)
+register("api:logs", GET=READ)
+register("api:logs-download", GET=READ)
