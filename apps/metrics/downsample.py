@@ -104,11 +104,8 @@ def from_points(x: Xs, values: Values, window: Window) -> Marks:
         starts = np.arange(len(x))
     else:
         starts = _runs(*_places(x, x, window))
-    if not len(x):
-        return _marks(x, x, np.empty(0, np.int64), stretches_of(values[None, :0], starts))
-    counts = np.diff(np.append(starts, len(x)))
-    stops = np.append(starts[1:], len(x)) - 1
-    return _marks(x[starts], x[stops], counts, stretches_of(values[None], starts))
+    bounds = np.append(starts, len(x))
+    return _marks(x[starts], x[bounds[1:] - 1], np.diff(bounds), stretches_of(values[None], starts))
 
 
 def inside(x_first: Xs, x_last: Xs, window: Window) -> NDArray[np.bool_]:

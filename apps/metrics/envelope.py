@@ -75,7 +75,7 @@ class Stretches:
             total = np.add.reduceat(self.sum, starts, axis=1)
         counts = [np.add.reduceat(part, starts, axis=1) for part in (self.nan, self.pinf, self.ninf)]
         if self.min.dtype != np.float64:
-            stops = np.append(starts[1:], len(rows)) - 1
+            stops = np.append(starts, len(rows))[1:] - 1
             return Stretches(
                 self.first[:, starts],
                 self.last[:, stops],
@@ -155,7 +155,7 @@ def spans_of(axis: Axis, starts: NDArray[Any]) -> Spans:
 
 def stretches_of(values: Values, starts: NDArray[Any]) -> Stretches:
     """Return what k columns (values of any kind, [k, n]) did in the runs of rows that begin at starts."""
-    stops = np.append(starts[1:], values.shape[1]) - 1
+    stops = np.append(starts, values.shape[1])[1:] - 1
     shape = (len(values), len(starts))
     if values.dtype != np.float64:
         whole = values.astype(np.int64, copy=False)
@@ -202,7 +202,7 @@ def _ends(held: NDArray[np.bool_], starts: NDArray[Any]) -> tuple[NDArray[Any], 
     """Return the first and the last index held (bool[k, n]) in each run; any index of the run if none is."""
     count = held.shape[1]
     index = np.arange(count)
-    stops = np.append(starts[1:], count) - 1
+    stops = np.append(starts, count)[1:] - 1
     first = np.minimum.reduceat(np.where(held, index, count), starts, axis=1)
     last = np.maximum.reduceat(np.where(held, index, -1), starts, axis=1)
     return np.minimum(first, stops), np.maximum(last, starts)

@@ -161,7 +161,8 @@ def _merge_extremes(made: Facts, one: Facts, other: Facts) -> None:
     for field in ("min", "max"):
         wins = other[field] < one[field] if field == "min" else other[field] > one[field]
         tied = (other[field] == one[field]) & (other[f"{field}_step"] < one[f"{field}_step"])
-        chosen = given & (absent | wins | tied)
+        # Where neither has a finite value, the record that is there says so.
+        chosen = np.where(given, absent | wins | tied, absent & (one["count"] == 0))
         for name in (field, f"{field}_step"):
             made[name] = np.where(chosen, other[name], one[name])
 

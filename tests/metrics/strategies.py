@@ -40,6 +40,7 @@ small_ints = st.integers(-3, 3)
 steps = small_ints | ints
 ELEMENTS: dict[Kind, Any] = {"f64": floats, "i64": ints, "bool": st.booleans()}
 kinds = st.sampled_from(list(DTYPES))
+few_metrics = st.integers(0, 8)
 
 
 def arrays(kind: Kind, shape: Any, elements: Any = None) -> st.SearchStrategy[Any]:
@@ -63,9 +64,9 @@ def axes(draw: st.DrawFn, rows: int) -> Axis:
 
 
 @st.composite
-def groups(draw: st.DrawFn, *, max_rows: int = 6, metrics: st.SearchStrategy[int] | None = None) -> Group:
+def groups(draw: st.DrawFn, *, max_rows: int = 6, metrics: st.SearchStrategy[int] = few_metrics) -> Group:
     rows = draw(st.integers(1, max_rows))
-    ids = draw(st.lists(metrics or st.integers(0, 8), min_size=1, max_size=6, unique=True))
+    ids = draw(st.lists(metrics, min_size=1, max_size=6, unique=True))
     columns = []
     for kind in DTYPES:
         of_kind = [metric for metric in ids if kind_of(metric) == kind]
