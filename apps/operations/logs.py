@@ -16,6 +16,9 @@ _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {
     "data",
 }
 
+# An address whose last part is a credential; Django names the address of what it refuses.
+_SECRET_PATH = re.compile(r"(/setup/)[\w-]+")
+
 
 class LineFormatter(logging.Formatter):
     """process: the name put on each line (`web`, `worker`, …).
@@ -30,7 +33,7 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         facts = {key: value for key, value in vars(record).items() if key not in _USUAL}
-        message = record.getMessage()
+        message = _SECRET_PATH.sub(r"\1…", record.getMessage())
         trace = self.formatException(record.exc_info) if record.exc_info else ""
         return format_line(
             record.created,

@@ -17,14 +17,6 @@ from apps.base.errors import DomainError, NotFound
 
 from .models import SetupLink
 
-# The page needs nothing but itself, and its address must not travel on.
-_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "same-origin",
-}
-
 
 class FirstAccount(forms.Form):
     email = forms.EmailField(max_length=254)
@@ -58,9 +50,5 @@ def setup(request: HttpRequest, token: str) -> HttpResponse:
         except DomainError as refusal:
             asked.add_error(None, refusal.message)
     return render(
-        request,
-        "pages/setup.html",
-        {"form": asked, "user": user},
-        status=422 if asked.errors else 200,
-        headers=_HEADERS,
+        request, "pages/setup.html", {"form": asked, "user": user}, status=422 if asked.errors else 200
     )

@@ -101,6 +101,7 @@ class _Up:
         self.host, self.port = options.host, listener.getsockname()[1]
         self.public_url = options.public_url or f"http://{_link_host(self.host)}:{self.port}"
         self.environment = self._environment()
+        self.web_names = [f"web {number}" for number in range(1, _web_processes() + 1)]
         # Nonsense in either is refused by the settings, before anything depends on it.
         self.logs_are_json = os.environ.get("LOG_FORMAT", "").lower() == "json"
         level = os.environ.get("LOG_LEVEL", "").lower()
@@ -126,10 +127,11 @@ class _Up:
             self._start_engine(lambda: postgres_command(self.layout), postgres_answers)
             prepare_database(self.layout)
         # A web process takes a second to load and then waits for the migrations by itself.
-        self.first_web = self._web("web 1")
+        self.first_web = self._web(self.web_names[0])
         self.supervisor.start(self.first_web)
         setup_link = self._prepare()
-        for service in (self._web("web 2"), self._python("worker"), self._python("beat")):
+        more_webs = [self._web(name) for name in self.web_names[1:]]
+        for service in (*more_webs, self._python("worker"), self._python("beat")):
             self.supervisor.start(service)
         self.supervisor.wait_for(self._is_ready, every_s=0.05)
         print(f"Isoline is ready at http://{self.host}:{self.port}", flush=True)
@@ -213,7 +215,7 @@ class _Up:
     def _stop(self) -> None:
         """Nothing new comes in; what is under way is finished; then what it stood on is taken away."""
         self.listener.close()
-        self.supervisor.stop("web 1", "web 2", within_s=_DRAIN_WEB_S)
+        self.supervisor.stop(*self.web_names, within_s=_DRAIN_WEB_S)
         self.supervisor.stop("worker", "beat", within_s=_DRAIN_WORKER_S)
         self.supervisor.stop("redis", "postgres", within_s=_DRAIN_ENGINES_S)
         remove_short_path(self.layout)
@@ -295,6 +297,13 @@ def _make_secret_key(layout: Layout) -> None:
         key_file = os.open(layout.secret_key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(key_file, "w") as file:
             file.write(f"{secrets.token_urlsafe(64)}\n")
+
+
+def _web_processes() -> int:
+    asked = os.environ.get("WEB_PROCESSES", "").strip() or "2"
+    if not asked.isdecimal() or not 1 <= int(asked) <= 64:
+        raise Refused(f"WEB_PROCESSES must lie between 1 and 64, not {asked!r}.")
+    return int(asked)
 
 
 def _link_host(host: str) -> str:

@@ -40,6 +40,7 @@ def user_with(email: str) -> User:
 
 def team_of(user: User, slug: str) -> Team:
     try:
-        return Team.objects.get(slug=slug, memberships__user=user)
+        team: Team = Team.objects.get(slug=slug, memberships__user=user)
     except Team.DoesNotExist:
         raise CommandError(f"{user.email} is in no team {slug}.") from None
+    return team
