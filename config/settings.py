@@ -232,6 +232,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "COMPONENT_SPLIT_REQUEST": False,
     "ENUM_NAME_OVERRIDES": {
         "RoleEnum": "apps.api.v1.teams.ROLE_WORDS",
+        "RunStateEnum": "apps.tracking.models.run.Run.State",
         "ServiceAccountRoleEnum": "apps.api.v1.service_accounts.ROLE_WORDS",
     },
     "POSTPROCESSING_HOOKS": [

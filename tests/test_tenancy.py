@@ -1,0 +1,170 @@
+"""ISO-1: every address and method, as mallory. What is not hers answers as what is not there.
+
+The walk follows the resolver and the policy registry. An address with an argument this file has no
+sample of fails, and so does one whose body is refused before its row is looked for.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, reverse
+from rest_framework.test import APIClient
+
+from apps.accounts.models import ApiKey, ServiceAccount, Team, User
+from apps.accounts.policy import PUBLIC, registered
+from apps.accounts.roles import Role
+from apps.base.ids import public_id
+from apps.tracking.models import Project, Run
+from tests.api.test_policy import addresses
+from tests.cast import client_with, make_key
+
+STREAM = uuid.uuid4()
+# An argument of an address: which field of World it is filled from.
+ARGUMENTS = ("team", "key", "account", "project", "slug", "run", "stream", "seq", "metric")
+# Addresses that do not answer 404 to a stranger, and why.
+NOT_A_TENANTS = {
+    "healthz",
+    "readyz",
+    "setup",  # the token is its own credential
+    "api:schema",
+    "api:docs",
+}
+# What a method needs in its body to come as far as the row.
+BODIES: dict[tuple[str, str], dict[str, Any]] = {
+    ("api:keys", "POST"): {"name": "x", "scopes": ["read"]},
+    ("api:my-keys", "POST"): {"name": "x", "scopes": ["read"]},
+    ("api:teams", "POST"): {"slug": "new-team"},
+    ("api:team", "PATCH"): {"name": "x"},
+    ("api:service-accounts", "POST"): {"name": "x"},
+    ("api:service-account-keys", "POST"): {"name": "x", "scopes": ["read"]},
+    ("api:team-projects", "POST"): {"name": "x"},
+    ("api:batch", "PUT"): {"rows": []},
+}
+# Addresses without an argument that name a row in their body: `{field}` is filled from World.
+IN_THE_BODY: dict[tuple[str, str], dict[str, Any]] = {
+    ("api:runs", "POST"): {"team": "{team}", "project": "{slug}"},
+    ("api:runs-fetch", "POST"): {"ids": ["{run}"]},
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """What an address may be about: alice's, or nobody's."""
+
+    team: str
+    key: str
+    account: str
+    project: str
+    slug: str
+    run: str
+    stream: str = str(STREAM)
+    seq: int = 0
+    metric: str = "loss"
+
+    def filled(self, body: Any) -> Any:
+        return json.loads(json.dumps(body), object_hook=self._fill) if body else body
+
+    def _fill(self, each: dict[str, Any]) -> dict[str, Any]:
+        def fill(value: Any) -> Any:
+            if isinstance(value, list):
+                return [fill(inner) for inner in value]
+            return value.format_map(vars(self)) if isinstance(value, str) else value
+
+        return {name: fill(value) for name, value in each.items()}
+
+
+NOBODYS = World("nowhere", public_id(), public_id(), public_id(), "nothing", public_id())
+
+
+@pytest.fixture
+def hers(alice: User, team: Team) -> World:
+    """Alice's rows. Their names are found nowhere else."""
+    account = ServiceAccount.objects.create(team=team, name="canary-robot", role=Role.MEMBER)
+    key, _ = ApiKey.objects.issue(owner=alice, team=team, scopes=["read"], name="canary-key")
+    project = Project.objects.create(team=team, name="canary-project", slug="canary-slug", created_by=alice)
+    run = Run.objects.create(project=project, name="canary-run", client_id="canary-client")
+    return World("lab", key.public_id, account.public_id, project.public_id, "canary-slug", run.public_id)
+
+
+def walk() -> list[Any]:
+    there = dict(addresses())
+    cases = []
+    for (name, method), rule in sorted(registered().items(), key=lambda entry: entry[0]):
+        if method in {"HEAD", "MESSAGE"} or rule is PUBLIC:
+            continue
+        cases.append(pytest.param(name, method, there.get(name), id=f"{method} {name}"))
+    return cases
+
+
+def has_argument(pattern: URLPattern) -> bool:
+    return bool(pattern.pattern.converters)
+
+
+def ask(client: Any, name: str, method: str, pattern: URLPattern, world: World) -> Any:
+    arguments = {}
+    for argument in pattern.pattern.converters:
+        assert argument in ARGUMENTS, f"{name}: teach tests/test_tenancy.py a sample of {argument!r}"
+        arguments[argument] = getattr(world, argument)
+    body = world.filled(BODIES.get((name, method)) or IN_THE_BODY.get((name, method)) or {})
+    sent = (
+        {} if method in {"GET", "DELETE"} else {"data": json.dumps(body), "content_type": "application/json"}
+    )
+    return client.generic(method, reverse(name, kwargs=arguments), **sent)
+
+
+def told(answer: Any) -> tuple[int, str, dict[str, str]]:
+    """An answer without what differs between any two requests."""
+    name = answer.headers.get("X-Request-ID", "-")
+    headers = {key: value for key, value in answer.headers.items() if key != "X-Request-ID"}
+    return answer.status_code, answer.content.decode().replace(name, "…"), headers
+
+
+@pytest.mark.parametrize(("name", "method", "pattern"), walk())
+def test_ISO_1_mallory_finds_nothing_of_alices(
+    name: str, method: str, pattern: URLPattern, hers: World, mallory: User
+):
+    client = client_with(make_key(mallory))
+    answer = ask(client, name, method, pattern, hers)
+    if has_argument(pattern) or (name, method) in IN_THE_BODY:
+        assert answer.status_code == 404, answer.content
+        assert told(answer) == told(ask(client, name, method, pattern, NOBODYS))
+    else:
+        assert answer.status_code < 500
+    content = b"".join(answer.streaming_content) if answer.streaming else answer.content
+    for secret in (b"canary", b"lab.example", hers.run.encode(), hers.project.encode()):
+        assert secret not in content
+
+
+@pytest.mark.parametrize(("name", "method", "pattern"), walk())
+def test_G_1_nobody_gets_nothing(name: str, method: str, pattern: URLPattern, hers: World):
+    answer = ask(Client(), name, method, pattern, hers)
+    assert answer.status_code == 401
+    assert told(answer) == told(ask(Client(), name, method, pattern, NOBODYS))
+
+
+@pytest.mark.parametrize(("name", "method", "pattern"), walk())
+def test_alice_finds_what_mallory_does_not(
+    name: str, method: str, pattern: URLPattern, hers: World, alice: User
+):
+    """Or else the samples prove nothing."""
+    client: APIClient = client_with(make_key(alice))
+    if name.endswith("-restore"):
+        removed = {"api:project-restore": Project, "api:run-restore": Run}[name]
+        removed.objects.get(public_id=hers.run if removed is Run else hers.project).remove()
+    world = hers
+    if name == "api:my-key":
+        make_key(alice, name="mine")
+        world = World(**{**vars(hers), "key": ApiKey.objects.get(name="mine").public_id})
+    answer = ask(client, name, method, pattern, world)
+    assert answer.status_code < 300, answer.content
+
+
+def test_every_public_address_is_known_to_be():
+    public = {name for (name, _), rule in registered().items() if rule is PUBLIC}
+    assert public == NOT_A_TENANTS
