@@ -260,6 +260,8 @@ class Envelope(_Stretch):
 
     pk = models.CompositePrimaryKey("run", "block", "id")
     tier = models.SmallIntegerField()
+    kinds = models.TextField()
+    buckets = models.IntegerField()
     envelope = models.BinaryField()
     envelope_offsets = ArrayField(models.IntegerField())
 

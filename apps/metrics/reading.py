@@ -47,13 +47,12 @@ class Columns:
             self.keys.append(key)
         return place
 
-    def names(self) -> list[str]:
-        """Return the names, each once, in order of their first column."""
-        return list(dict.fromkeys(name for name, _ in self.keys))
-
-    def of(self, name: str) -> list[tuple[int, Kind]]:
-        """Return the columns of a name: one per kind it has had."""
-        return [(place, kind) for place, (own, kind) in enumerate(self.keys) if own == name]
+    def by_name(self) -> dict[str, list[int]]:
+        """Return name → its columns, one per kind it has had, in order of their first appearance."""
+        found: dict[str, list[int]] = {}
+        for place, (name, _) in enumerate(self.keys):
+            found.setdefault(name, []).append(place)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,8 +75,6 @@ def find(
     where: Where,
     *,
     half_pixel: float | None = None,
-    after: tuple[int, int] | None = None,
-    limit: int | None = None,
 ) -> list[Found]:
     """Return the segments that hold wanted columns and overlap the range, in order.
 
@@ -88,17 +86,53 @@ def find(
     if half_pixel is not None:
         covered = f"""AND (s.parent IS NULL OR s.parent_widest_{where.axis} > %(half_pixel)s::float8
                            OR s.parent_step_max > w.upto_step)"""
-    values = _wanted_values(stored, where) | {"half_pixel": half_pixel}
     rows = session.rows(
-        f"""{WANTED}
-SELECT w.run, w.source, w.upto_step, s.block, s.id, s.members, s.kinds, s.rows, s.is_columnar, s.step_min, s.step_max,
-       octet_length(s.axis), octet_length(s.data), s.offsets, s.envelope_offsets, s.widest_{where.axis}
+        f"""{WANTED} SELECT {_FOUND}, s.widest_{where.axis}
 FROM w JOIN metrics_segment s ON s.run = w.source AND s.block = w.block AND s.members && w.members
      AND s.step_min <= w.upto_step AND s.{where.axis}_max >= w.x_min AND s.{where.axis}_min <= w.x_max {covered}
 ORDER BY s.step_min, s.first_time, s.id""",
-        values,
+        wanted_values(stored, where) | {"half_pixel": half_pixel},
     )
     return [Found(*row) for row in rows]
+
+
+_FOUND = """w.run, w.source, w.upto_step, s.block, s.id, s.members, s.kinds, s.rows, s.is_columnar, s.step_min,
+       s.step_max, octet_length(s.axis), octet_length(s.data), s.offsets, s.envelope_offsets"""
+
+
+def find_beside(
+    session: Session, stored: Sequence[Stored], where: Where, found: Sequence[Found]
+) -> list[Found]:
+    """Return for each run and block the nearest segment on either side of the range, if it is not in `found`."""
+    if not stored:
+        return []
+    axis = where.axis
+    of_segment = """FROM metrics_segment s WHERE s.run = w.source AND s.block = w.block
+        AND s.members && w.members AND s.step_min <= w.upto_step"""
+    rows = session.rows(
+        f"""{WANTED} SELECT {_FOUND}, s.widest_{axis} FROM w CROSS JOIN LATERAL (
+    (SELECT s.* {of_segment} AND s.{axis}_max < w.x_min ORDER BY s.{axis}_max DESC LIMIT 1)
+    UNION ALL
+    (SELECT s.* {of_segment} AND s.{axis}_min > w.x_max ORDER BY s.{axis}_min LIMIT 1)) s""",
+        wanted_values(stored, where),
+    )
+    known = {(each.run, each.source, each.id) for each in found}
+    return [each for row in rows if ((each := Found(*row)).run, each.source, each.id) not in known]
+
+
+def extents(session: Session, stored: Sequence[Stored], axis: str) -> list[tuple[int, int, int]]:
+    """Return (run, least, greatest) of the axis for the wanted columns, or a little more than theirs."""
+    if not stored:
+        return []
+    highest = "least(max(s.step_max), w.upto_step)" if axis == "step" else "max(s.time_max)"
+    rows = session.rows(
+        f"""{WANTED} SELECT w.run, min(s.{axis}_min), {highest}
+FROM w JOIN metrics_segment s ON s.run = w.source AND s.block = w.block AND s.members && w.members
+     AND s.step_min <= w.upto_step
+GROUP BY w.run, w.source, w.upto_step""",
+        wanted_values(stored, Where(axis)),
+    )
+    return [(run, low, high) for run, low, high in rows]
 
 
 # One row per run, source and block: which members of the block are wanted, in which range.
@@ -112,7 +146,7 @@ WITH w AS (
 )"""
 
 
-def _wanted_values(stored: Sequence[Stored], where: Where) -> dict[str, object]:
+def wanted_values(stored: Sequence[Stored], where: Where) -> dict[str, object]:
     ranges = [where.of(each.run) for each in stored]
     return {
         "runs": [each.run for each in stored],
@@ -125,17 +159,19 @@ def _wanted_values(stored: Sequence[Stored], where: Where) -> dict[str, object]:
     }
 
 
-def fetch(session: Session, pieces: Sequence[Piece]) -> list[bytes]:
-    """Return the bytes of pieces of segments, in one statement."""
+def fetch(session: Session, pieces: Sequence[Piece], table: str = "metrics_segment") -> list[bytes]:
+    """Return the bytes of pieces of segments (or of the pyramid above), in one statement."""
     if not pieces:
         return []
+    source = "s.envelope"
+    if table == "metrics_segment":
+        source = "CASE w.field WHEN 0 THEN s.axis WHEN 1 THEN s.data ELSE s.envelope END"
     rows = session.rows(
-        """
-SELECT w.place, substring(CASE w.field WHEN 0 THEN s.axis WHEN 1 THEN s.data ELSE s.envelope END
-                          FROM w.first + 1 FOR w.size)
+        f"""
+SELECT w.place, substring({source} FROM w.first + 1 FOR w.size)
 FROM unnest(%(runs)s::bigint[], %(blocks)s::int[], %(ids)s::bigint[], %(fields)s::int[], %(firsts)s::int[],
             %(sizes)s::int[]) WITH ORDINALITY AS w (run, block, id, field, first, size, place)
-JOIN metrics_segment s ON s.run = w.run AND s.block = w.block AND s.id = w.id""",
+JOIN {table} s ON s.run = w.run AND s.block = w.block AND s.id = w.id""",
         {
             "runs": [piece[0] for piece in pieces],
             "blocks": [piece[1] for piece in pieces],

@@ -93,6 +93,8 @@ class Migration(migrations.Migration):
                 ('parent_step_max', models.BigIntegerField(null=True)),
                 ('pk', models.CompositePrimaryKey('run', 'block', 'id', blank=True, editable=False, primary_key=True, serialize=False)),
                 ('tier', models.SmallIntegerField()),
+                ('kinds', models.TextField()),
+                ('buckets', models.IntegerField()),
                 ('envelope', models.BinaryField()),
                 ('envelope_offsets', django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None)),
             ],
