@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from . import docs, schema
-from .v1 import keys, me, service_accounts, teams
+from .v1 import batches, keys, ledger, logs, me, projects, records, runs, service_accounts, teams
 
 app_name = "api"
 
@@ -36,4 +36,29 @@ urlpatterns = [
         service_accounts.ServiceAccountKeysView.as_view(),
         name="service-account-keys",
     ),
+    # Projects
+    path("projects", projects.ProjectsView.as_view(), name="projects"),
+    path("projects/<str:project>", projects.ProjectView.as_view(), name="project"),
+    path("projects/<str:project>/restore", projects.ProjectRestoreView.as_view(), name="project-restore"),
+    path("teams/<str:team>/projects", projects.TeamProjectsView.as_view(), name="team-projects"),
+    path("teams/<str:team>/projects/<str:slug>", projects.TeamProjectView.as_view(), name="team-project"),
+    # Runs
+    path("runs", runs.RunsView.as_view(), name="runs"),
+    path("runs/fetch", runs.RunFetchView.as_view(), name="runs-fetch"),
+    path("runs/<str:run>", runs.RunView.as_view(), name="run"),
+    path("runs/<str:run>/restore", runs.RunRestoreView.as_view(), name="run-restore"),
+    path("runs/<str:run>/config", runs.RunConfigView.as_view(), name="run-config"),
+    path("runs/<str:run>/summary", runs.RunSummaryView.as_view(), name="run-summary"),
+    path("runs/<str:run>/end", runs.RunEndView.as_view(), name="run-end"),
+    path("runs/<str:run>/stop", runs.RunStopView.as_view(), name="run-stop"),
+    path("runs/<str:run>/heartbeat", runs.RunHeartbeatView.as_view(), name="run-heartbeat"),
+    path("runs/<str:run>/clone", runs.RunCloneView.as_view(), name="run-clone"),
+    # What runs have sent
+    path("runs/<str:run>/streams/<str:stream>/batches/<int:seq>", batches.BatchView.as_view(), name="batch"),
+    path("runs/<str:run>/ledger", ledger.LedgerView.as_view(), name="ledger"),
+    path("runs/<str:run>/records", records.RecordsView.as_view(), name="records"),
+    path("runs/<str:run>/records/keys", records.RecordKeysView.as_view(), name="record-keys"),
+    path("runs/<str:run>/alerts", records.AlertsView.as_view(), name="alerts"),
+    path("runs/<str:run>/logs", logs.LogsView.as_view(), name="logs"),
+    path("runs/<str:run>/logs/download", logs.LogsDownloadView.as_view(), name="logs-download"),
 ]

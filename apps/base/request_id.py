@@ -19,6 +19,13 @@ def current_request_id() -> str:
     return _current.get()
 
 
+def begin_request() -> str:
+    """Name the request that is answered from here on."""
+    name = secrets.token_hex(8)
+    _current.set(name)
+    return name
+
+
 class RequestIdMiddleware:
     """Gives each request an id of our own making, and its answer the header `X-Request-ID`.
 
@@ -49,7 +56,6 @@ class RequestIdMiddleware:
 
     @staticmethod
     def _name(request: HttpRequest) -> str:
-        name = secrets.token_hex(8)
-        _current.set(name)
+        name = begin_request()
         request.request_id = name
         return name

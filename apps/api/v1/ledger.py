@@ -1,0 +1,79 @@
+"""What became of everything a run was sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.accounts.access import fetch
+from apps.metrics import inbox
+from apps.tracking.models import RecordRefusal, Run
+
+from ..request import Request
+
+MOST_ENTRIES = 1000
+
+
+class RefusalOut(serializers.Serializer[Any]):
+    stream = serializers.UUIDField()
+    seq = serializers.IntegerField()
+    code = serializers.CharField()
+    key = serializers.CharField()
+    count = serializers.IntegerField()
+    message = serializers.CharField()
+
+
+class LostOut(serializers.Serializer[inbox.LostRange]):
+    stream = serializers.UUIDField()
+    first = serializers.IntegerField()
+    last = serializers.IntegerField()
+    noticed_at = serializers.DateTimeField()
+
+
+class LedgerOut(serializers.Serializer[Any]):
+    streams = serializers.IntegerField(help_text="Writers.")
+    batches = serializers.IntegerField(help_text="Batches accepted.")
+    points = serializers.IntegerField(help_text="Points stored, those that are not folded yet included.")
+    pending_batches = serializers.IntegerField(help_text="Batches that are stored and not folded yet.")
+    pending_points = serializers.IntegerField()
+    rejected = serializers.IntegerField(help_text="Points and records that were refused.")
+    rejections = RefusalOut(many=True, help_text=f"The newest {MOST_ENTRIES}.")
+    lost = LostOut(many=True, help_text="Batches a writer no longer had.")
+
+
+class LedgerView(APIView):
+    """GET /runs/{run}/ledger"""
+
+    @extend_schema(summary="What was sent, stored, refused, lost", tags=["ingest"], responses=LedgerOut)
+    def get(self, request: Request, run: str) -> Response:
+        found = fetch(Run, request.principal, public_id=run)
+        ledger = inbox.ledger(found.pk, limit=MOST_ENTRIES)
+        refused = RecordRefusal.objects.filter(run=found)
+        entries = [
+            {
+                "stream": entry.stream,
+                "seq": entry.seq,
+                "code": entry.rejected.code,
+                "key": entry.rejected.key,
+                "count": entry.rejected.count,
+                "message": entry.rejected.message,
+            }
+            for entry in ledger.entries
+        ]
+        newest = refused.order_by("-pk").values("stream", "seq", "code", "key", "message")[:MOST_ENTRIES]
+        entries += [{**entry, "count": 1} for entry in newest]
+        content = {
+            "streams": ledger.streams,
+            "batches": ledger.batches,
+            "points": ledger.points + ledger.pending_points,
+            "pending_batches": ledger.pending_batches,
+            "pending_points": ledger.pending_points,
+            "rejected": ledger.rejected + refused.count(),
+            "rejections": entries[:MOST_ENTRIES],
+            "lost": ledger.lost,
+        }
+        return Response(LedgerOut(content).data)
