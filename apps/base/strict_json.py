@@ -46,7 +46,8 @@ def loads(body: bytes) -> Any:
     except orjson.JSONDecodeError as error:
         # The parser's own message ends in its position and quotes nothing of the body.
         raise Malformed(f"The body is not valid JSON: {error}.") from None
-    if _NUL.search(body):
+    # The plain search is for speed: nearly no body has the six characters at all.
+    if b"\\u0000" in body and _NUL.search(body):
         raise Malformed("The JSON holds a NUL character, which no text may.")
     return json.loads(body, object_pairs_hook=_object, parse_int=_integer)
 

@@ -1,7 +1,8 @@
 """Rows of JSON made into columns: what `curl` sends (docs/design/wire-format.md, "Rows").
 
-Values arrive as Python objects, so this costs about 0.3 µs a point where columns cost nanoseconds. Still no
-statement here runs once per point: types are told, converted and sorted as arrays.
+Values arrive as Python objects, so a point costs about 2 µs here, most of it in the parser, where
+in columns it costs nanoseconds. Still no statement here runs once per point: types are told, converted and
+sorted as arrays.
 """
 
 from __future__ import annotations
