@@ -1,0 +1,358 @@
+"""In which order runs are listed, and where a page goes on.
+
+The first key decides in *phases*, each with a condition of its own and one direct order, so that an index can
+serve it: runs with a number, runs with a text, runs with NaN, runs without a value; missing comes last in
+both directions. Within a phase the other keys follow as columns that are never null, then the newest run
+first, then the id. A cursor is the phase and the last row's values: the next page is what lies strictly
+behind.
+"""
+
+from __future__ import annotations
+
+import math
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from django.db.models import (
+    Case,
+    F,
+    FilteredRelation,
+    FloatField,
+    IntegerField,
+    Q,
+    QuerySet,
+    TextField,
+    Value,
+    When,
+    lookups,
+)
+from django.db.models.functions import Coalesce, Collate, Left
+
+from apps.base.errors import Malformed
+
+from ..models import Run
+from ..models.field import INDEXED_TEXT
+from .ast import Field
+from .attributes import ATTRIBUTES, Attribute
+from .compile import FieldNumbers
+from .errors import QueryError
+from .parse import parse_field
+
+MOST_KEYS = 8
+
+_NAN = math.nan
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """as_text: numbers are put in order as the texts they are, as MLflow does with its params."""
+
+    field: Field
+    descending: bool = False
+    as_text: bool = False
+
+
+def parse_order(text: str) -> tuple[Key, ...]:
+    """Return the keys of `-metrics.loss, created asc`. No text is no key: the newest first.
+
+    Raises QueryError.
+    """
+    keys: list[Key] = []
+    for part, start in _parts(text):
+        words = part.rsplit(None, 1)
+        descending = False
+        if len(words) == 2 and words[1].lower() in ("asc", "desc"):
+            part, descending = words[0], words[1].lower() == "desc"
+        stripped = part.strip()
+        if stripped[:1] in ("-", "+"):
+            descending = stripped[0] == "-"
+            stripped = stripped[1:].strip()
+        try:
+            field = parse_field(stripped)
+        except QueryError as error:
+            raise QueryError(
+                error.message,
+                span=(start, start + len(part)),
+                expected=["field"],
+                suggestions=error.details["suggestions"],
+                code=error.code,
+            ) from None
+        keys.append(Key(field, descending))
+    check_keys(keys)
+    return tuple(keys)
+
+
+def check_keys(keys: Sequence[Key]) -> None:
+    """Raises QueryError for more keys than are served, a repeated one, or one that has no order."""
+    if len(keys) > MOST_KEYS:
+        raise QueryError(f"An order has at most {MOST_KEYS} keys.")
+    if len({key.field for key in keys}) < len(keys):
+        raise QueryError("A field stands twice in the order.")
+    for key in keys:
+        if key.field.scope == "run" and ATTRIBUTES[key.field.name].kind == "tags":
+            raise QueryError("Runs cannot be put in the order of their tags.", span=key.field.span)
+
+
+def _parts(text: str) -> Iterator[tuple[str, int]]:
+    """Split at commas outside of quotation marks."""
+    start, quote = 0, ""
+    for at, character in enumerate(text):
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "\"'`":
+            quote = character
+        elif character == ",":
+            yield text[start:at], start
+            start = at + 1
+    if text[start:].strip() or start:
+        yield text[start:], start
+
+
+@dataclass(frozen=True)
+class Column:
+    """Something never null to order by. kind: how a cursor carries it."""
+
+    name: str
+    descending: bool
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Phase:
+    runs: QuerySet[Run]
+    columns: tuple[Column, ...]
+
+    def page(self, after: Sequence[Any] | None, limit: int) -> QuerySet[Run]:
+        order = [("-" if column.descending else "") + column.name for column in self.columns]
+        runs = self.runs if after is None else self.runs.filter(self._behind(after))
+        return runs.order_by(*order)[:limit]
+
+    def _behind(self, values: Sequence[Any]) -> Q:
+        """Strictly after the row with these values, in the order of the columns."""
+        behind = Q(pk__in=[])
+        equal = Q()
+        for column, value in zip(self.columns, values, strict=True):
+            further = Q(**{f"{column.name}__{'lt' if column.descending else 'gt'}": value})
+            behind |= equal & further
+            equal &= Q(**{column.name: value})
+        first, value = self.columns[0], values[0]
+        # Implied by the rest, and what an index can begin at.
+        return behind & Q(**{f"{first.name}__{'lte' if first.descending else 'gte'}": value})
+
+    def values_of(self, run: Run) -> list[Any]:
+        return [getattr(run, column.name) for column in self.columns]
+
+
+class Order:
+    """An order of runs over the fields of some projects."""
+
+    def __init__(self, keys: Sequence[Key], numbers: FieldNumbers) -> None:
+        check_keys(keys)
+        self._keys = tuple(keys)
+        self._numbers = numbers
+
+    @property
+    def fingerprint(self) -> str:
+        """What a cursor belongs to: it is of no use in another order."""
+        return ",".join(
+            f"{'-' if key.descending else ''}{key.field.path}{'~' if key.as_text else ''}"
+            for key in self._keys
+        )
+
+    def phases(self, runs: QuerySet[Run]) -> list[Phase]:
+        """Return the parts of the list, in order; together they are all of the runs."""
+        if not self._keys:
+            return [Phase(*self._ended(runs, ()))]
+        first, *others = self._keys
+        runs, later = self._followed_by(runs, others)
+        if first.field.scope == "run":
+            return self._attribute_phases(runs, first, later)
+        return self._field_phases(runs, first, later)
+
+    # The first key
+
+    def _attribute_phases(self, runs: QuerySet[Run], key: Key, later: tuple[Column, ...]) -> list[Phase]:
+        attribute = ATTRIBUTES[key.field.name]
+        named = runs.annotate(_k0=_ordered(attribute))
+        column = Column("_k0", key.descending, attribute.kind)
+        missing = _missing(attribute)
+        if missing is None:
+            return [Phase(*self._ended(named, (column, *later)))]
+        return [
+            Phase(*self._ended(named.filter(~missing), (column, *later))),
+            Phase(*self._ended(runs.filter(missing), later)),
+        ]
+
+    def _field_phases(self, runs: QuerySet[Run], key: Key, later: tuple[Column, ...]) -> list[Phase]:
+        held = self._numbers.of(key.field)
+        if not held:
+            return [Phase(*self._ended(runs, later))]
+        joined = runs.alias(_f0=FilteredRelation("fields", condition=Q(fields__field__in=held)))
+        by_text = Column("_k0", key.descending)
+        phases: list[Phase] = []
+        if self._numbers.has_number(key.field) and not key.as_text:
+            numbered = joined.filter(_f0__number__lt=_NAN).annotate(_k0=F("_f0__number"))
+            phases.append(Phase(*self._ended(numbered, (Column("_k0", key.descending, "number"), *later))))
+        if self._numbers.has_text(key.field):
+            wanted = Q(_f0__text__isnull=False)
+            if not key.as_text:
+                wanted &= Q(_f0__number__isnull=True)
+            texts = joined.filter(wanted).annotate(_k0=Left("_f0__text", INDEXED_TEXT))
+            phases.append(Phase(*self._ended(texts, (by_text, *later))))
+        if self._numbers.has_number(key.field) and not key.as_text:
+            phases.append(Phase(*self._ended(joined.filter(_f0__number=_NAN), later)))
+        present = Run.objects.filter(fields__field__in=held)
+        if key.as_text:
+            present = present.filter(fields__text__isnull=False)
+        missing = runs.exclude(pk__in=present.values("pk"))
+        phases.append(Phase(*self._ended(missing, later)))
+        return phases
+
+    # The other keys, and the end
+
+    def _followed_by(
+        self, runs: QuerySet[Run], keys: Sequence[Key]
+    ) -> tuple[QuerySet[Run], tuple[Column, ...]]:
+        columns: list[Column] = []
+        for number, key in enumerate(keys, start=1):
+            name = f"_k{number}"
+            if key.field.scope == "run":
+                attribute = ATTRIBUTES[key.field.name]
+                missing = _missing(attribute)
+                if missing is not None:
+                    rank = Case(When(missing, then=Value(1)), default=Value(0), output_field=IntegerField())
+                    runs = runs.annotate(**{f"{name}m": rank})
+                    columns.append(Column(f"{name}m", descending=False))
+                expression = _ordered(attribute)
+                if attribute.nullable:
+                    expression = Coalesce(expression, _LEAST[attribute.kind])
+                runs = runs.annotate(**{name: expression})
+                columns.append(Column(name, key.descending, attribute.kind))
+                continue
+            held = self._numbers.of(key.field)
+            if not held:
+                continue
+            relation = f"_f{number}"
+            runs = runs.alias(**{relation: FilteredRelation("fields", condition=Q(fields__field__in=held))})
+            value, text = F(f"{relation}__number"), F(f"{relation}__text")
+            is_number = lookups.LessThan(value, Value(_NAN, output_field=FloatField()))
+            has_number = Q(is_number) if not key.as_text else Q(pk__in=[])
+            rank = Case(
+                When(has_number, then=Value(0)),
+                When(lookups.IsNull(text, False) & _not_a_number(value, key), then=Value(1)),
+                When(lookups.IsNull(F(f"{relation}__field"), False), then=Value(2)),
+                default=Value(3),
+                output_field=IntegerField(),
+            )
+            zero = Value(0.0, output_field=FloatField())
+            runs = runs.annotate(
+                **{
+                    f"{name}c": rank,
+                    f"{name}n": Case(When(has_number, then=value), default=zero, output_field=FloatField()),
+                    f"{name}t": Collate(
+                        Coalesce(
+                            Left(text, INDEXED_TEXT), Value(""), output_field=TextField(db_collation="C")
+                        ),
+                        "C",
+                    ),
+                }
+            )
+            columns += [
+                Column(f"{name}c", descending=False),
+                Column(f"{name}n", key.descending, "number"),
+                Column(f"{name}t", key.descending),
+            ]
+        return runs, tuple(columns)
+
+    def _ended(
+        self, runs: QuerySet[Run], columns: tuple[Column, ...]
+    ) -> tuple[QuerySet[Run], tuple[Column, ...]]:
+        """Whatever is equal so far: the newest first, and no two runs are equal."""
+        return runs, (*columns, Column("created_at", True, "time"), Column("pk", True))
+
+
+def _not_a_number(value: Any, key: Key) -> Any:
+    return lookups.IsNull(value, True) if not key.as_text else lookups.IsNull(F("pk"), False)
+
+
+_LEAST: dict[str, Any] = {
+    "text": Value("", output_field=TextField()),
+    "time": Value(_LONG_AGO),
+    "number": Value(0),
+    "duration": Value(timedelta(0)),
+}
+
+
+def _ordered(attribute: Attribute) -> Any:
+    return Collate(attribute.column, "C") if attribute.kind == "text" else attribute.column
+
+
+def _missing(attribute: Attribute) -> Q | None:
+    missing = None
+    if attribute.nullable:
+        missing = Q(lookups.IsNull(attribute.column, True))
+    if attribute.may_be_empty:
+        empty = Q(lookups.Exact(attribute.column, Value("")))
+        missing = empty if missing is None else missing | empty
+    return missing
+
+
+# Cursors
+
+
+class _Cursor(msgspec.Struct, array_like=True):
+    order: str
+    phase: int
+    values: list[Any]
+
+
+def write_cursor(order: Order, phase: int, part: Phase, run: Run) -> str:
+    values = [_plain(value) for value in part.values_of(run)]
+    packed = msgspec.msgpack.encode(_Cursor(order.fingerprint, phase, values))
+    return urlsafe_b64encode(packed).decode().rstrip("=")
+
+
+def read_cursor(order: Order, phases: Sequence[Phase], cursor: str) -> tuple[int, list[Any]]:
+    """Return the phase, and the values behind which the page begins.
+
+    Raises Malformed `bad_cursor` for one that was not given out for this order.
+    """
+    try:
+        read = msgspec.msgpack.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=_Cursor)
+        if read.order != order.fingerprint or not 0 <= read.phase < len(phases):
+            raise ValueError(read.phase)
+        columns = phases[read.phase].columns
+        return read.phase, [
+            _restored(column, value) for column, value in zip(columns, read.values, strict=True)
+        ]
+    except (ValueError, TypeError, OverflowError, msgspec.DecodeError):
+        raise Malformed("That is no cursor of this list.", code="bad_cursor") from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return (value - _EPOCH) // _MICROSECOND
+    if isinstance(value, timedelta):
+        return value // _MICROSECOND
+    return value
+
+
+def _restored(column: Column, value: Any) -> Any:
+    if column.kind == "time":
+        return _EPOCH + timedelta(microseconds=value)
+    if column.kind == "duration":
+        return timedelta(microseconds=value)
+    if isinstance(value, list | dict | bytes) or value is None:
+        raise TypeError(value)
+    if column.kind == "number" or column.name == "pk":
+        return value + 0
+    if isinstance(value, str) and "\0" in value:
+        raise ValueError(value)
+    return value

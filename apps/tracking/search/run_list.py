@@ -1,0 +1,150 @@
+"""A page of runs: filtered, in order, with where the next page begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import DataError, OperationalError, connection, transaction
+from django.db.models import QuerySet
+from psycopg.errors import QueryCanceled
+
+from .. import fields as projection
+from ..models import Project, Run
+from . import ast
+from .ast import Node
+from .compile import FieldNumbers, Unknown, compile, unknown_fields
+from .errors import QueryError
+from .order import Key, Order, parse_order, read_cursor, write_cursor
+from .parse import parse
+
+MOST_RUNS = 1000
+TIMEOUT_MS = 5000
+
+
+@dataclass(frozen=True)
+class RunPage:
+    """cursor: where the next page begins; None on the last.
+
+    behind: how many runs have newer values than this page was made from; more than 0 only while a project
+    takes in more than is projected at once. unknown: fields asked for that no run has.
+    """
+
+    runs: list[Run]
+    cursor: str | None
+    behind: int
+    unknown: tuple[Unknown, ...]
+
+
+def run_list(
+    projects: Project | Sequence[Project],
+    query: str | Node = "",
+    sort: str | Sequence[Key] = "",
+    *,
+    cursor: str | None = None,
+    limit: int = 100,
+    among: QuerySet[Run] | None = None,
+    at: datetime | None = None,
+) -> RunPage:
+    """Return runs of the projects, which the caller has fetched through the one door.
+
+    sort: `-metrics.loss, created`; without one the newest come first. Missing values come last either way.
+    among: the runs to choose from, by default those that are not deleted. at: what `now` means.
+
+    Raises QueryError (`query_too_costly` after five seconds), Malformed `bad_cursor`.
+    """
+    ids = [project.pk for project in ([projects] if isinstance(projects, Project) else projects)]
+    node = parse(query) if isinstance(query, str) else query
+    keys = parse_order(sort) if isinstance(sort, str) else tuple(sort)
+    limit = max(1, min(limit, MOST_RUNS))
+    behind = _caught_up(ids, node, keys)
+    with costs_bounded():
+        compiled = compile(node, ids, at=at)
+        numbers = FieldNumbers(ids, [key.field for key in keys])
+        runs = _of_projects(among, ids).filter(compiled.condition)
+        order = Order(keys, numbers)
+        found, following = _page(order, runs, cursor, limit)
+        unknown = (*compiled.unknown, *unknown_fields([key.field for key in keys], numbers))
+    return RunPage(found, following, behind, unknown)
+
+
+def matching(
+    projects: Project | Sequence[Project],
+    query: str | Node = "",
+    *,
+    among: QuerySet[Run] | None = None,
+    at: datetime | None = None,
+) -> QuerySet[Run]:
+    """Return all runs of the query as a queryset, for counting and for acting on many. Raises QueryError."""
+    ids = [project.pk for project in ([projects] if isinstance(projects, Project) else projects)]
+    node = parse(query) if isinstance(query, str) else query
+    return _of_projects(among, ids).filter(compile(node, ids, at=at).condition)
+
+
+def count(projects: Project | Sequence[Project], query: str | Node = "") -> int:
+    """Return how many runs match. Raises QueryError."""
+    with costs_bounded():
+        return matching(projects, query).count()
+
+
+def _of_projects(among: QuerySet[Run] | None, ids: Sequence[int]) -> QuerySet[Run]:
+    runs = Run.objects.filter(deleted_at__isnull=True) if among is None else among
+    return runs.filter(project=ids[0]) if len(ids) == 1 else runs.filter(project__in=ids)
+
+
+def _caught_up(ids: Sequence[int], node: Node, keys: Sequence[Key]) -> int:
+    """Project what runs have logged lately, if the question touches it. Returns how many are still behind."""
+    touched = [*ast.fields(node), *(key.field for key in keys)]
+    if all(field.scope == "run" for field in touched):
+        return 0
+    return sum(projection.refresh(project) for project in ids)
+
+
+def _page(order: Order, runs: QuerySet[Run], cursor: str | None, limit: int) -> tuple[list[Run], str | None]:
+    phases = order.phases(runs)
+    first, after = read_cursor(order, phases, cursor) if cursor else (0, None)
+    found: list[Run] = []
+    last = (first, None)
+    for number in range(first, len(phases)):
+        wanted = limit + 1 - len(found)
+        part: list[Run] = list(phases[number].page(after if number == first else None, wanted))
+        taken = part[: limit - len(found)]
+        if taken:
+            last = (number, taken[-1])
+        found += taken
+        if len(part) > len(taken):
+            break
+    else:
+        return found, None
+    phase, run = last
+    assert run is not None, "a page that is full has a last run"
+    return found, write_cursor(order, phase, phases[phase], run)
+
+
+@contextmanager
+def costs_bounded(timeout_ms: int = TIMEOUT_MS) -> Iterator[None]:
+    """Give every statement of the block that long. Raises QueryError `query_too_costly`."""
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(timeout_ms)])
+            yield
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('statement_timeout', '0', true)")
+    except OperationalError as error:
+        if _is_cancelled(error):
+            raise QueryError(
+                "The query takes longer than five seconds. Fewer conditions or a narrower pattern may do.",
+                code="query_too_costly",
+            ) from None
+        raise
+    except DataError as error:
+        # A pattern that PostgreSQL finds too complex; everything else has been checked before.
+        raise QueryError("The query holds a value that cannot be compared.", code="bad_value") from error
+
+
+def _is_cancelled(error: Any) -> bool:
+    return isinstance(error.__cause__, QueryCanceled)
