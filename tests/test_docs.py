@@ -1,6 +1,8 @@
-"""Each setting and each command has its line in docs/reference/, and none that is gone keeps one."""
+"""Each setting, command and error code has its line in docs/reference/, and none that is gone keeps one."""
 
+import ast
 import re
+from collections.abc import Iterator
 
 import pytest
 from django.core.management import get_commands
@@ -23,6 +25,22 @@ def commands() -> set[str]:
     return {name for name, app in get_commands().items() if app.startswith("apps.")} | {"up"}
 
 
+def error_codes() -> Iterator[str]:
+    """Every `code="…"` and `default_code = "…"` under apps/."""
+    for source in ROOT.glob("apps/**/*.py"):
+        for node in ast.walk(ast.parse(source.read_text())):
+            if isinstance(node, ast.keyword) and node.arg == "code":
+                value: ast.AST | None = node.value
+            elif isinstance(node, ast.Assign | ast.AnnAssign):
+                target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+                is_code = isinstance(target, ast.Name) and target.id == "default_code"
+                value = node.value if is_code else None
+            else:
+                continue
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                yield value.value
+
+
 def documented(page: str) -> set[str]:
     """What stands first in a row of a table."""
     text = (ROOT / "docs" / "reference" / page).read_text()
@@ -37,6 +55,10 @@ def test_each_command_has_its_line():
     targets = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert targets
     assert commands() | set(targets[1].split()) == documented("commands.md")
+
+
+def test_each_error_code_has_its_line():
+    assert set(error_codes()) == documented("errors.md")
 
 
 @pytest.mark.parametrize(
