@@ -307,6 +307,11 @@ def rows(groups: Sequence[Group], names: Mapping[int, str]) -> Iterator[LoggedRo
         )
 
 
+def calls(groups: Sequence[Group]) -> Axis:
+    """Return the distinct rows of all groups together, sorted."""
+    return _calls_in_order(groups)[0]
+
+
 def _calls_in_order(groups: Sequence[Group]) -> tuple[Axis, list[NDArray[np.intp]]]:
     """Return the axis of all distinct rows, sorted, and for each group where its rows are on it."""
     if not groups:

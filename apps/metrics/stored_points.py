@@ -44,6 +44,7 @@ class Found:
     is_columnar: bool
     step_min: int
     step_max: int
+    first_time: int
     axis_size: int
     data_size: int
     offsets: list[int]
@@ -75,6 +76,7 @@ def find(
     where: Where,
     *,
     half_pixel: float | None = None,
+    limit: int | None = None,
 ) -> list[Found]:
     """Return the segments that hold wanted columns and overlap the range, in order.
 
@@ -90,14 +92,14 @@ def find(
         f"""{WANTED} SELECT {_FOUND}, s.widest_{where.axis}
 FROM w JOIN metrics_segment s ON s.run = w.source AND s.block = w.block AND s.members && w.members
      AND s.step_min <= w.upto_step AND s.{where.axis}_max >= w.x_min AND s.{where.axis}_min <= w.x_max {covered}
-ORDER BY s.step_min, s.first_time, s.id""",
-        wanted_values(stored, where) | {"half_pixel": half_pixel},
+ORDER BY s.step_min, s.first_time, s.id LIMIT %(limit)s""",
+        wanted_values(stored, where) | {"half_pixel": half_pixel, "limit": limit},
     )
     return [Found(*row) for row in rows]
 
 
 _FOUND = """w.run, w.source, w.upto_step, s.block, s.id, s.members, s.kinds, s.rows, s.is_columnar, s.step_min,
-       s.step_max, octet_length(s.axis), octet_length(s.data), s.offsets, s.envelope_offsets"""
+       s.step_max, s.first_time, octet_length(s.axis), octet_length(s.data), s.offsets, s.envelope_offsets"""
 
 
 def find_beside(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from apps.base.errors import TooLarge
-from apps.metrics import blocks, downsample, pyramid, stored_points
+from apps.metrics import blocks, downsample, stored_buckets, stored_points
 from apps.metrics.blocks import Column
 from apps.metrics.downsample import Marks, Window
 from apps.metrics.groups import Group, Ints, Kind, Values, concat_axes
@@ -211,8 +211,8 @@ class _Marks:
         for each in found:
             fits = each.is_columnar and each.widest <= half_pixel and each.step_max <= each.upto_step
             (as_buckets if fits else as_points).append(each)
-        above = pyramid.find(session, stored, where, half_pixel)
-        for (run, place), buckets in pyramid.load(session, as_buckets, above, wanted).items():
+        above = stored_buckets.find(session, stored, where, half_pixel)
+        for (run, place), buckets in stored_buckets.load(session, as_buckets, above, wanted).items():
             self._marks[run, place] = [
                 downsample.from_buckets(buckets, "step" if self._axis == "step" else "time")
             ]
