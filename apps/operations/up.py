@@ -136,9 +136,7 @@ class _Up:
         self.supervisor.wait_for(self._is_ready, every_s=0.05)
         print(f"Isoline is ready at http://{self.host}:{self.port}", flush=True)
         if setup_link:
-            print(
-                f"Nobody has an account yet. Make the first one at {self.public_url}{setup_link}", flush=True
-            )
+            print(f"Nobody has an account yet. Make the first one at {setup_link}", flush=True)
 
     def _start_engine(self, command: Callable[[], Command], answers: Callable[[Layout], bool]) -> None:
         first = command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import stat
@@ -65,7 +66,9 @@ def test_it_says_once_that_it_is_ready_and_where_the_first_account_is_made(serve
     wait_until(lambda: len(server.out) > 1)
     assert server.out[0] == f"Isoline is ready at {server.url}"
     assert len([line for line in server.out if "is ready" in line]) == 1
-    assert "/setup/" in server.out[1]
+    link = server.out[1].rsplit(" ", 1)[1]
+    assert re.fullmatch(rf"http://localhost:{server.url.rsplit(':', 1)[1]}/setup/[\w-]+", link)
+    assert "Set up Isoline" in httpx.get(link).text
 
 
 def test_the_home_is_closed_to_others(server):
@@ -154,6 +157,15 @@ def test_what_is_killed_is_started_again(server, name):
         lambda: server.is_ready() and server.get("/readyz").json()["redis"] == "ok", what="ready again"
     )
     assert any(f"process {pid} was killed by SIGKILL; starting it again now" in line for line in server.err)
+
+
+def test_fail_3_the_worker_takes_up_work_again_after_redis_was_killed(server):
+    asked = "from celery import current_app; print(current_app.control.ping(timeout=2))"
+    pid = server.kill("redis")
+    server.wait_for_successor("redis", pid)
+    wait_until(
+        lambda: "pong" in server.manage("shell", "--no-imports", "-c", asked).stdout, what="the worker"
+    )
 
 
 def test_no_connection_is_refused_while_both_web_processes_are_killed(server):
@@ -246,7 +258,7 @@ def test_it_listens_where_it_is_told(tmp_path):
         port = int(server.url.rsplit(":", 1)[1])
         asked = f"http://127.0.0.1:{port}/lab/healthz"
         assert httpx.get(asked, headers={"Host": "isoline.test"}).status_code == 200
-        assert "http://isoline.test/lab/setup/" in wait_until(lambda: server.out[1:])[0]
+        assert " http://isoline.test/lab/setup/" in wait_until(lambda: server.out[1:])[0]
         assert all(line.startswith('{"time": ') for line in server.err)
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0

@@ -9,7 +9,7 @@ import warnings
 from typing import Any
 
 from celery import current_app
-from celery.exceptions import SecurityWarning
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.signals import worker_init, worker_process_init
 from django.conf import settings
 from django.core.management.base import BaseCommand
@@ -24,6 +24,8 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         # Tasks are JSON and our own; the home's owner decides as whom all of Isoline runs.
         warnings.simplefilter("ignore", SecurityWarning)
+        # What it warns of is what is meant: a task under way goes on when Redis is lost.
+        warnings.simplefilter("ignore", CPendingDeprecationWarning)
         worker_init.connect(_freeze)
         worker_process_init.connect(_end_with_the_worker)
         worker = current_app.Worker(
