@@ -155,8 +155,10 @@ def test_alice_finds_what_mallory_does_not(
     """Or else the samples prove nothing."""
     client: APIClient = client_with(make_key(alice))
     if name.endswith("-restore"):
-        removed = {"api:project-restore": Project, "api:run-restore": Run}[name]
-        removed.objects.get(public_id=hers.run if removed is Run else hers.project).remove()
+        if name == "api:run-restore":
+            Run.objects.get(public_id=hers.run).remove()
+        else:
+            Project.objects.get(public_id=hers.project).remove()
     world = hers
     if name == "api:my-key":
         make_key(alice, name="mine")

@@ -50,8 +50,7 @@ def recalled(header: str) -> Principal | None:
 
 async def aauthenticate(header: str) -> Principal:
     """As `authenticate`, for async callers: a thread is used only when there is something to look up."""
-    principal = recall(digest_of(_secret_in(header)))
-    return principal or await sync_to_async(authenticate)(header)
+    return recalled(header) or await sync_to_async(authenticate)(header)
 
 
 def principal_of_user(user: User) -> Principal:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextvars import ContextVar
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse
 
 _current: ContextVar[str] = ContextVar("request_id", default="")
-
-Handler = Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]
 
 
 def current_request_id() -> str:
@@ -33,29 +30,13 @@ class RequestIdMiddleware:
     """
 
     sync_capable = True
-    async_capable = True
+    async_capable = False
 
-    def __init__(self, get_response: Handler) -> None:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
-        if iscoroutinefunction(get_response):
-            markcoroutinefunction(self)
 
-    def __call__(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
-        if iscoroutinefunction(self):
-            return self._answer_async(request)
-        name = self._name(request)
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        name = begin_request()
         response = self.get_response(request)
         response["X-Request-ID"] = name
         return response
-
-    async def _answer_async(self, request: HttpRequest) -> HttpResponse:
-        name = self._name(request)
-        response = await self.get_response(request)
-        response["X-Request-ID"] = name
-        return response
-
-    @staticmethod
-    def _name(request: HttpRequest) -> str:
-        name = begin_request()
-        request.request_id = name
-        return name

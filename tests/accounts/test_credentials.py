@@ -74,7 +74,11 @@ def test_bearer_and_basic_prove_the_same(alice: User, team: Team):
     secret = make_key(alice, scopes=["read"])
     for header in (f"Bearer {secret}", f"bearer {secret}", basic("api", secret), basic("", secret)):
         principal = authenticate(header)
-        assert (principal.kind, principal.user, principal.scopes) == (Kind.USER, alice, {Scope.READ})
+        assert (principal.kind, principal.user, principal.scopes) == (
+            Kind.USER,
+            alice,
+            frozenset({Scope.READ}),
+        )
         assert principal.role_in(team.pk) is Role.OWNER
 
 

@@ -103,19 +103,16 @@ async def test_DOS_4_a_body_that_stalls_is_408(monkeypatch: pytest.MonkeyPatch):
 
 async def test_a_reader_may_wait_for_the_hang_up_as_long_as_it_likes(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(body_limit, "IDLE_S", 0.01)
-    body = body_limit._CountedBody(_hangs_up_late, 10)
+    coming: list[dict[str, Any]] = [{"type": "http.request", "body": b""}, {"type": "http.disconnect"}]
+
+    async def receive() -> dict[str, Any]:
+        if len(coming) == 1:
+            await asyncio.sleep(0.1)
+        return coming.pop(0)
+
+    body = body_limit._CountedBody(receive, 10)
     assert (await body.receive())["type"] == "http.request"
     assert (await body.receive())["type"] == "http.disconnect"
-
-
-_told = iter([{"type": "http.request", "body": b"", "more_body": False}, {"type": "http.disconnect"}])
-
-
-async def _hangs_up_late() -> Any:
-    message = next(_told)
-    if message["type"] == "http.disconnect":
-        await asyncio.sleep(0.1)
-    return message
 
 
 async def test_a_view_that_says_413_itself_is_left_alone():

@@ -167,7 +167,7 @@ def test_G_2_foreign_random_and_wrong_look_the_same(team: Team, mallory: User):
 
 def test_G_3_a_serializers_words_repeat_no_value(team: Team, alice: User):
     client = client_with(make_key(alice))
-    body = {"name": CANARY * 40, "scopes": [CANARY], "expires_at": CANARY, CANARY: CANARY}
+    body: dict[str, Any] = {"name": CANARY * 40, "scopes": [CANARY], "expires_at": CANARY, CANARY: CANARY}
     answer = client.post("/api/v1/teams/lab/keys", body)
     assert answer.status_code == 422
     assert CANARY not in answer.content.decode()

@@ -120,12 +120,12 @@ def test_HOST_1_an_unknown_host_gets_400(alice: User, settings: Settings, host: 
 
 def test_HTTP_1_no_header_changes_the_method_or_the_address(team: Team, alice: User):
     client = client_with(make_key(alice))
-    for header in ("HTTP_X_HTTP_METHOD_OVERRIDE", "HTTP_X_METHOD_OVERRIDE", "HTTP_X_HTTP_METHOD"):
-        answer = client.post("/api/v1/teams/lab", {"name": "x"}, **{header: "PATCH"})
+    for header in ("X-HTTP-Method-Override", "X-Method-Override", "X-HTTP-Method"):
+        answer = client.post("/api/v1/teams/lab", {"name": "x"}, headers={header: "PATCH"})
         assert answer.status_code == 405
-        assert client.get("/api/v1/teams/lab?_method=DELETE", **{header: "DELETE"}).status_code == 200
-    for header in ("HTTP_X_ORIGINAL_URL", "HTTP_X_REWRITE_URL"):
-        assert client.get("/api/v1/teams/nowhere", **{header: "/api/v1/teams/lab"}).status_code == 404
+        assert client.get("/api/v1/teams/lab?_method=DELETE", headers={header: "DELETE"}).status_code == 200
+    for header in ("X-Original-URL", "X-Rewrite-URL"):
+        assert client.get("/api/v1/teams/nowhere", headers={header: "/api/v1/teams/lab"}).status_code == 404
     assert Team.objects.get(slug="lab").name == "The lab"
 
 

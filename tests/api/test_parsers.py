@@ -32,7 +32,7 @@ BAD = {
 @pytest.mark.parametrize("body", BAD.values(), ids=BAD.keys())
 def test_G_10_what_two_readers_could_read_differently_is_400(team: Team, alice: User, body: bytes):
     client = client_with(make_key(alice))
-    answer = client.generic("PATCH", "/api/v1/teams/lab", body, content_type="application/json")
+    answer = client.generic("PATCH", "/api/v1/teams/lab", body, content_type="application/json")  # type: ignore[arg-type]
     assert answer.status_code == 400
     assert set(answer.json()["error"]) <= {"code", "message", "request_id", "details"}
     assert Team.objects.get(slug="lab").name == "The lab"
@@ -41,6 +41,6 @@ def test_G_10_what_two_readers_could_read_differently_is_400(team: Team, alice: 
 def test_a_charset_beside_the_type_is_fine(team: Team, alice: User):
     client = client_with(make_key(alice))
     answer = client.generic(
-        "PATCH", "/api/v1/teams/lab", b'{"name": "x"}', content_type="application/json; charset=utf-8"
+        "PATCH", "/api/v1/teams/lab", '{"name": "x"}', content_type="application/json; charset=utf-8"
     )
     assert answer.status_code == 200
