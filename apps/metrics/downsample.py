@@ -112,7 +112,7 @@ def inside(x_first: Xs, x_last: Xs, window: Window) -> NDArray[np.bool_]:
     """Tell which stretches a tile holds: those that touch its window, and the nearest on either side."""
     left, right = _ends(x_first, window)
     before, after = x_last < left, x_first > right
-    held = ~(before | after)
+    held: NDArray[np.bool_] = ~(before | after)
     if before.any():
         places = np.flatnonzero(before)
         # Of equals the last in order is the nearest.
@@ -126,7 +126,7 @@ def inside(x_first: Xs, x_last: Xs, window: Window) -> NDArray[np.bool_]:
 def too_wide(x_first: Xs, x_last: Xs, window: Window) -> NDArray[np.bool_]:
     """Tell which stretches touch the window and are wider than half a pixel: they must be read finer."""
     left, right = _ends(x_first, window)
-    touching = (x_last >= left) & (x_first <= right)
+    touching: NDArray[np.bool_] = (x_last >= left) & (x_first <= right)
     return touching & (_distance(x_first, x_last) > window.half_pixel)
 
 
@@ -192,10 +192,13 @@ def _ends(x: Xs, window: Window) -> tuple[Any, Any]:
 
 def _distance(first: Any, last: Any) -> NDArray[np.float64]:
     """Return last - first ≥ 0 as float64, exact up to its rounding also where int64 would overflow."""
+    distance: NDArray[np.float64]
     if last.dtype.kind == "i":
-        return (last.view(np.uint64) - np.asarray(first).view(np.uint64)).astype(np.float64)
-    with np.errstate(invalid="ignore", over="ignore"):
-        return np.asarray(last - first)
+        distance = (last.view(np.uint64) - np.asarray(first).view(np.uint64)).astype(np.float64)
+    else:
+        with np.errstate(invalid="ignore", over="ignore"):
+            distance = np.asarray(last - first)
+    return distance
 
 
 def _runs(place: Ints, alone: NDArray[np.bool_]) -> NDArray[np.intp]:

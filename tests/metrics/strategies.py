@@ -11,9 +11,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from apps.metrics.groups import DTYPES, Axis, Columns, Group, Kind
+from apps.metrics.groups import DTYPES, KINDS, Axis, Columns, Group, Kind
 
-quick = settings(max_examples=80, deadline=None)
+quick = settings(max_examples=50, deadline=None)
 
 NAN_WITH_PAYLOAD = np.array([0x7FF800000000BEEF], np.uint64).view(np.float64)[0]
 NEGATIVE_NAN = np.array([0xFFF8000000000001], np.uint64).view(np.float64)[0]
@@ -49,7 +49,7 @@ def arrays(kind: Kind, shape: Any, elements: Any = None) -> st.SearchStrategy[An
 
 def kind_of(metric: int) -> Kind:
     """Return the kind of a metric number in these tests: a number has one kind, as in a run."""
-    return ("f64", "i64", "bool")[metric % 3]  # type: ignore[return-value]
+    return KINDS[metric % 3]
 
 
 @st.composite
@@ -82,7 +82,10 @@ def groups(draw: st.DrawFn, *, max_rows: int = 6, metrics: st.SearchStrategy[int
 def bits(values: Any) -> list[int]:
     """Return what makes values of one kind equal bit by bit."""
     array = np.ascontiguousarray(values)
-    return (array.view(np.int64) if array.dtype.itemsize == 8 else array.astype(np.int64)).tolist()
+    whole: list[int] = (
+        array.view(np.int64) if array.dtype.itemsize == 8 else array.astype(np.int64)
+    ).tolist()
+    return whole
 
 
 Point = tuple[int, str, int, int, int, int, int]

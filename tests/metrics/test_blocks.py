@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from hypothesis import given
@@ -28,7 +30,7 @@ from .strategies import (
 many_groups = st.lists(groups(), max_size=5)
 
 
-def shape(merged):
+def shape(merged: Iterable[Group]) -> list[list[int]]:
     """Return the metrics of each group."""
     return sorted(
         sorted(metric for part in group.columns for metric in part.ids.tolist()) for group in merged
@@ -87,7 +89,8 @@ def test_merging_nothing_gives_nothing():
 @given(st.integers(1, 8), st.data())
 def test_scattered_cells_become_groups_of_exactly_these_points(rows, data):
     axis = data.draw(axes(rows))
-    cells, expected = [], Counter()
+    cells = []
+    expected: Counter[Any] = Counter()
     for kind in DTYPES:
         ids = [metric for metric in range(9) if kind_of(metric) == kind]
         pairs = data.draw(
@@ -182,7 +185,7 @@ def test_joining_pairs_the_values_of_each_call(data):
         chosen = [call for call in calls if data.draw(st.booleans())]
         halves.append(data.draw(st.permutations(chosen)))
 
-    def column(some_calls):
+    def column(some_calls: Any) -> blocks.Column:
         stream, row = np.array(some_calls, np.int64).reshape(-1, 2).T
         count = np.arange(len(some_calls), dtype=np.int64)
         return blocks.Column("i64", Axis(count, count, stream.astype(np.int32), row), stream * 100 + row)
@@ -196,9 +199,11 @@ def test_joining_pairs_the_values_of_each_call(data):
 
 
 def test_of_a_call_that_logged_x_twice_the_last_counts():
-    twice = blocks.column([series([1.0, 2.0], row=[5, 5])], 0)
-    once = blocks.column([series([7.0], row=[5])], 0)
-    x, y = blocks.join(twice, once)
+    twice, once = series([1.0, 2.0], row=[5, 5]), series([7.0], row=[5])
+    x, y = blocks.join(
+        blocks.Column("f64", twice.axis, twice.columns[0].values[0]),
+        blocks.Column("f64", once.axis, once.columns[0].values[0]),
+    )
     assert (x.values.tolist(), y.values.tolist()) == ([2.0], [7.0])
 
 
@@ -206,7 +211,7 @@ def test_of_a_call_that_logged_x_twice_the_last_counts():
 
 
 @st.composite
-def logged(draw):
+def logged(draw: st.DrawFn) -> tuple[list[Any], list[Group]]:
     """Calls with distinct (stream, row) and their values, and the same as groups."""
     keys = draw(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 9)), unique=True, max_size=7))
     calls = []
@@ -221,12 +226,11 @@ def logged(draw):
             for metric, value in values.items()
             if kind_of(metric) == kind
         ]
-        ids, rows, values = np.array(here, np.int64).reshape(-1, 3).T
-        cells.append(Cells(kind, ids.astype(np.int32), rows, values.astype(DTYPES[kind])))
-    step, time, stream, row = np.array([call[:4] for call in calls], np.int64).reshape(-1, 4).T
-    return sorted(calls, key=lambda call: call[:4]), list(
-        dense(Axis(step, time, stream.astype(np.int32), row), cells)
-    )
+        ids, places, column = np.array(here, np.int64).reshape(-1, 3).T
+        cells.append(Cells(kind, ids.astype(np.int32), places, column.astype(DTYPES[kind])))
+    step, time, streams, rows = np.array([call[:4] for call in calls], np.int64).reshape(-1, 4).T
+    axis = Axis(step, time, streams.astype(np.int32), rows)
+    return sorted(calls, key=lambda call: call[:4]), list(dense(axis, cells))
 
 
 @quick
@@ -267,8 +271,8 @@ def test_a_table_has_a_row_per_call_and_a_hole_where_nothing_was_logged(made):
 # Unique points.
 
 
-def brute_force_unique(new, known):
-    def identity(point):
+def brute_force_unique(new: Iterable[Group], known: Iterable[Group]) -> Any:
+    def identity(point: Any) -> Any:
         metric, kind, step, time, _, _, value = point
         if kind == "f64" and np.isnan(np.array([value]).view(np.float64)[0]):
             value = "nan"

@@ -103,16 +103,12 @@ def test_one_column_of_a_long_segment_is_read_by_its_offsets_alone():
     packed = codec.pack(Group(long.axis, (*long.columns, flags)))
     assert packed.columnar
     assert (packed.metrics, packed.kinds) == ([2, 4, 5, 9], "fbff")
-    for place, (kind, expected) in enumerate(
-        [
-            ("f64", long.columns[0].values[1]),
-            ("bool", flags.values[0]),
-            ("f64", long.columns[0].values[0]),
-            ("f64", long.columns[0].values[2]),
-        ]
+    five, two, nine = long.columns[0].values
+    for place, (letter, expected) in enumerate(
+        zip(packed.kinds, (two, flags.values[0], five, nine), strict=True)
     ):
         part = packed.data[packed.offsets[place] : packed.offsets[place + 1]]
-        assert (codec.decode_column(part, kind, rows) == expected).all()
+        assert (codec.decode_column(part, codec.KIND_OF_LETTER[letter], rows) == expected).all()
 
 
 def test_a_short_segment_has_one_part_per_kind():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from apps.base.errors import Invalid
 from apps.metrics import downsample, envelope
-from apps.metrics.downsample import Window
+from apps.metrics.downsample import Marks, Window
+from apps.metrics.groups import Group
 
 from .strategies import arrays, kinds, quick, series, steps
 
@@ -24,7 +26,7 @@ windows = st.builds(
 
 
 @st.composite
-def sorted_series(draw, max_size=300):
+def sorted_series(draw: st.DrawFn, max_size: int = 300) -> Group:
     size = draw(st.integers(0, max_size))
     kind = draw(kinds)
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
@@ -36,7 +38,7 @@ def sorted_series(draw, max_size=300):
     return series(values, kind, step=x, time=x * 2)
 
 
-def check_tile(tile, x, values, window):
+def check_tile(tile: Marks, x: Any, values: Any, window: Window) -> None:
     """A tile is exact: each point of the window lies in one mark, that tells its points' extremes."""
     ends = list(zip(tile.x_first.tolist(), tile.x_last.tolist(), strict=True))
     assert ends == sorted(ends)
@@ -65,7 +67,7 @@ def check_tile(tile, x, values, window):
             assert held.min() <= tile.y_min[mark] <= tile.y_max[mark] <= held.max()
 
 
-def check_totals(marks, floats):
+def check_totals(marks: Marks, floats: Any) -> None:
     assert marks.count.sum() == len(floats)
     for name, test in (("nan", np.isnan), ("pinf", np.isposinf), ("ninf", np.isneginf)):
         assert getattr(marks, name).sum() == test(floats).sum()
@@ -86,13 +88,14 @@ def test_a_tile_of_points_is_exact_and_fine_enough(group, window, x_kind):
     assert len(tile) <= 4 * window.pixels + 4
 
 
-def descend(group, window, x="step", bucket_rows=(256, 16, 4)):
+def descend(group: Group, window: Window, x: Literal["step", "time"]) -> list[Marks]:
     """Return the marks of a tile as the engine reads them: coarse buckets where they do, else finer."""
     values = group.columns[0].values[0]
     xs = group.axis.step if x == "step" else group.axis.time
-    parts, pending = [], [(0, group.rows)] if group.rows else []
-    for size in bucket_rows:
-        finer = []
+    parts: list[Marks] = []
+    pending = [(0, group.rows)] if group.rows else []
+    for size in (256, 16, 4):
+        finer: list[tuple[int, int]] = []
         for start, stop in pending:
             (buckets,) = envelope.from_group(group.take(slice(start, stop)), bucket_rows=size)
             marks = downsample.from_buckets(buckets, x)

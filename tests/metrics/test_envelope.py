@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,12 +9,13 @@ from hypothesis import strategies as st
 
 from apps.metrics import blocks, envelope
 from apps.metrics.codec import CorruptSegment
+from apps.metrics.groups import Group
 
 from . import specimens
 from .strategies import bits, groups, quick, series, wide
 
 
-def brute_force(values):
+def brute_force(values: Any) -> tuple[float, ...]:
     """Return what a bucket of these values must say: (first, last, min, max, count of nan, pinf, ninf)."""
     finite = [value for value in values.tolist() if np.isfinite(value)]
     nan = float("nan")
@@ -25,14 +28,14 @@ def brute_force(values):
     )
 
 
-def said(values, column, bucket):
+def said(values: envelope.Stretches, column: int, bucket: int) -> tuple[float, ...]:
     return (
         *(getattr(values, name)[column, bucket].item() for name in ("first", "last", "min", "max")),
         *(int(getattr(values, name)[column, bucket]) for name in ("nan", "pinf", "ninf")),
     )
 
 
-def check(buckets, group, starts):
+def check(buckets: envelope.Buckets, group: Group, starts: list[int]) -> None:
     """Compare buckets with the rows of a sorted group that begin at starts."""
     stops = [*starts[1:], group.rows]
     columns = {

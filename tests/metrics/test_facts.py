@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from apps.metrics import blocks, facts
 from apps.metrics.codec import CorruptSegment
+from apps.metrics.groups import Columns, Group
 
 from .strategies import (
     NEGATIVE_NAN,
@@ -23,15 +26,15 @@ from .strategies import (
     series,
 )
 
-EXACT = [name for name in facts.FACT.names if name not in ("sum", "mean", "m2")]
+EXACT = [name for name in facts.FACT.names or () if name not in ("sum", "mean", "m2")]
 many_groups = st.lists(groups(), min_size=1, max_size=5)
 
 
-def rank_of(value):
+def rank_of(value: float) -> int:
     return int(facts.rank(np.array([value]))[0])
 
 
-def brute_force(all_points):
+def brute_force(all_points: Iterable[Any]) -> dict[str, int]:
     """Return the facts of a list of (step, time, value)."""
     known = sorted(((step, time, rank_of(value)), value) for step, time, value in all_points)
     finite = [(value, key) for key, value in known if math.isfinite(value)]
@@ -59,15 +62,15 @@ def brute_force(all_points):
     return made
 
 
-def by_metric(sources):
-    made = {}
+def by_metric(sources: Iterable[Group]) -> dict[int, list[Any]]:
+    made: dict[int, list[Any]] = {}
     for (metric, kind, step, time, _, _, value), count in points(sources).items():
         real = np.array([value]).view(np.float64)[0] if kind == "f64" else value
         made.setdefault(metric, []).extend([(step, time, real)] * count)
     return made
 
 
-def exact(found):
+def exact(found: facts.Facts) -> list[Any]:
     return [tuple(int(record[name]) for name in EXACT) for record in found]
 
 
@@ -168,9 +171,7 @@ def test_int64_facts_are_exact():
 def test_many_columns_at_once():
     rows, columns = 3, 1000
     values = np.arange(rows * columns, dtype=np.float64).reshape(columns, rows)
-    group = blocks.Group(
-        series([0.0] * rows).axis, (blocks.Columns("f64", np.arange(columns, dtype=np.int32), values),)
-    )
+    group = Group(series([0.0] * rows).axis, (Columns("f64", np.arange(columns, dtype=np.int32), values),))
     ids, found = facts.from_groups([group, group])
     assert ids.tolist() == list(range(columns))
     assert (found["count"] == 6).all()

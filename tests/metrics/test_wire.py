@@ -6,6 +6,7 @@ import gzip
 import json
 import struct
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -22,19 +23,21 @@ from . import specimens
 from .strategies import groups, points, quick, wide
 
 
-def decode(body, content_type=wire.MSGPACK, content_encoding="", **more):
+def decode(
+    body: bytes, content_type: str = wire.MSGPACK, content_encoding: str = "", next_row: int = 0
+) -> wire.Decoded:
     return wire.decode(
-        body, content_type=content_type, content_encoding=content_encoding, arrival_us=77, **more
+        body, content_type=content_type, content_encoding=content_encoding, arrival_us=77, next_row=next_row
     )
 
 
-def rows(*given, records=()):
+def rows(*given: Any, records: Any = ()) -> wire.Decoded:
     return decode(json.dumps({"rows": given, "records": list(records)}).encode(), wire.JSON)
 
 
-def told(decoded):
+def told(decoded: wire.Decoded) -> dict[tuple[str, str], dict[int, Any]]:
     """Return {(name, kind): {row: value}}."""
-    made = {}
+    made: dict[tuple[str, str], dict[int, Any]] = {}
     for group in decoded.groups:
         for part in group.columns:
             for number, column in zip(part.ids.tolist(), part.values, strict=True):
@@ -43,12 +46,12 @@ def told(decoded):
     return made
 
 
-def batch(*blocks, n=1, **axis):
+def batch(*blocks: Any, n: Any = 1, **axis: Any) -> bytes:
     group = {"n": n, "row": [0, 1], "step": [0, 1], "time": [0, 1], "blocks": list(blocks)} | axis
     return msgspec.msgpack.encode({"v": 1, "groups": [group]})
 
 
-def block(*names, values=None, kind="f64", **more):
+def block(*names: str, values: Any = None, kind: str = "f64", **more: Any) -> dict[str, Any]:
     return {
         "kind": kind,
         "names": list(names),
@@ -91,7 +94,8 @@ def test_encoded_groups_come_back_bit_by_bit(group, encoding):
     group = by_rows(group).relabelled(stream=0, ids=np.arange(9, dtype=np.int32))
     names = [f"metric {number}" for number in range(9)]
     body = wire.encode([group], names, [{"type": "note", "text": "n"}])
-    sent = {"": bytes, "gzip": gzip.compress, "zstd": zstandard.ZstdCompressor().compress}[encoding](body)
+    by_zstd = zstandard.ZstdCompressor().compress(body)
+    sent = {"": body, "gzip": gzip.compress(body), "zstd": by_zstd}[encoding]
     found = decode(sent, content_encoding=encoding)
     for read in (found, wire.decode_stored(found.payload, found.encoding)):
         numbers = np.array([names.index(name) for name in read.names], np.int32)
@@ -317,7 +321,7 @@ def test_headers_are_read_without_regard_to_case_and_spaces():
 
 
 def test_a_refused_record_costs_only_itself():
-    deep = {"type": "config", "set": {}}
+    deep: dict[str, Any] = {"type": "config", "set": {}}
     inner = deep["set"]
     for _ in range(64):
         inner["a"] = inner = {}
@@ -459,12 +463,13 @@ def test_a_row_without_its_shape_refuses_the_batch(row):
 
 
 def test_json_over_a_limit_is_refused(monkeypatch):
-    for limit, sent in {
+    sendings: dict[str, list[Any]] = {
         "MAX_ROWS": [{}, {}, {}],
         "MAX_POINTS": [{"values": {"x": 1, "y": 1, "z": 1}}],
         "MAX_NAMES": [{"values": {"x": 1, "y": 1, "z": 1}}],
         "MAX_BLOCKS": [{"values": {"x": 1}}, {"values": {"y": 1}}, {"values": {"z": 1}}],
-    }.items():
+    }
+    for limit, sent in sendings.items():
         with monkeypatch.context() as patch:
             patch.setattr(limits, limit, 2)
             with pytest.raises(TooLarge):
