@@ -12,6 +12,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+from apps.metrics import beat as metrics_beat
 from apps.operations.layout import APPLICATION_ROLE, OWNER_ROLE, Layout
 
 from . import env
@@ -206,7 +207,7 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "isoline"
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {}
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {**metrics_beat.SCHEDULE}
 # Tasks one worker runs at the same time.
 WORKER_PROCESSES = env.integer("WORKER_PROCESSES", 2, least=1, most=64)
 
@@ -231,6 +232,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": False,
     "ENUM_NAME_OVERRIDES": {
+        "ActorKindEnum": "apps.api.v1.me.ACTOR_KINDS",
         "RoleEnum": "apps.api.v1.teams.ROLE_WORDS",
         "RunStateEnum": "apps.tracking.models.run.Run.State",
         "ServiceAccountRoleEnum": "apps.api.v1.service_accounts.ROLE_WORDS",

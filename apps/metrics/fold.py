@@ -28,7 +28,7 @@ from apps.metrics.wire import Decoded
 MAX_BYTES = 64 * 1024 * 1024
 MAX_POINTS = 1_000_000
 MAX_BATCHES = 20_000
-# A run is due for a look by the compactor each time it has been folded so often.
+# A run is due for a look by the compactor each time it has been folded so often, or got so many sealed segments.
 COMPACT_EVERY = 16
 
 # The ledger's rows of a batch that append wrote come before.
@@ -211,7 +211,12 @@ class _Slice:
         self._write_receipts(batches)
         self._advance_cursors(batches)
         self._tell(heads)
-        return tuple(run for run, (_, folds) in heads.items() if folds % COMPACT_EVERY == 0)
+        return tuple(
+            run
+            for run, (_, folds) in heads.items()
+            if folds % COMPACT_EVERY == 0
+            or sum(draft.is_sealed for draft in self._runs[run].drafts) >= COMPACT_EVERY
+        )
 
     def _advance_heads(self) -> dict[int, tuple[int, int]]:
         """Bump the Heads; return for each run its first segment id of this fold and how often it was folded."""

@@ -16,7 +16,9 @@ import redis
 from django.conf import settings
 from django.db import transaction
 
-SHARDS = 2
+from apps.metrics.beat import SHARDS
+
+
 _TIMEOUT_S = 0.1
 _LEFT_ALONE_S = 2.0
 

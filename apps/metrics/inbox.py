@@ -490,3 +490,25 @@ SELECT (SELECT count(*) FROM metrics_stream WHERE run = %(run)s),
 FROM metrics_batch b LEFT JOIN metrics_cursor c ON c.run = b.run AND c.stream = b.stream
 WHERE b.run = %(run)s AND b.seq >= coalesce(c.seq, 0)
 """
+
+
+# The end of a run
+
+
+def keep_receipts_until(run: int, moment: datetime | None) -> None:
+    """Say how long repeats of a run's batches can come: its end and seven days. None: the run goes on."""
+    autocommitted().execute(
+        "UPDATE metrics_head SET receipts_until = %(moment)s WHERE run = %(run)s",
+        {"run": run, "moment": moment},
+    )
+
+
+def expire_receipts(moment: datetime, *, limit: int = 1000) -> int:
+    """Forget the digests of runs whose time is up; return how many runs."""
+    return autocommitted().execute(
+        "WITH over AS (UPDATE metrics_head SET receipts_until = NULL WHERE run IN"
+        " (SELECT run FROM metrics_head WHERE receipts_until < %(moment)s LIMIT %(limit)s) RETURNING run),"
+        " gone AS (DELETE FROM metrics_receipt r USING over WHERE r.run = over.run)"
+        " SELECT run FROM over",
+        {"moment": moment, "limit": limit},
+    )

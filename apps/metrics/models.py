@@ -248,7 +248,13 @@ class Segment(_Stretch):
                 fields=["run", "block", "level"],
                 name="metrics_segment_open",
                 condition=models.Q(level__lt=100),
-            )
+            ),
+            # Sealed, with nothing of the pyramid above.
+            models.Index(
+                fields=["run", "block"],
+                name="metrics_segment_bare",
+                condition=models.Q(level=100, parent__isnull=True),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -264,6 +270,15 @@ class Envelope(_Stretch):
     buckets = models.IntegerField()
     envelope = models.BinaryField()
     envelope_offsets = ArrayField(models.IntegerField())
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["run", "block", "tier"],
+                name="metrics_envelope_bare",
+                condition=models.Q(parent__isnull=True),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"envelope {self.id} of tier {self.tier} of run {self.run}"

@@ -99,7 +99,7 @@ class Migration(migrations.Migration):
                 ('envelope_offsets', django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None)),
             ],
             options={
-                'abstract': False,
+                'indexes': [models.Index(condition=models.Q(('parent__isnull', True)), fields=['run', 'block', 'tier'], name='metrics_envelope_bare')],
             },
         ),
         migrations.CreateModel(
@@ -245,7 +245,8 @@ class Migration(migrations.Migration):
                 ('envelope_offsets', django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), size=None)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('level__lt', 100)), fields=['run', 'block', 'level'], name='metrics_segment_open')],
+                'indexes': [models.Index(condition=models.Q(('level__lt', 100)), fields=['run', 'block', 'level'], name='metrics_segment_open'),
+                    models.Index(condition=models.Q(('level', 100), ('parent__isnull', True)), fields=['run', 'block'], name='metrics_segment_bare')],
             },
         ),
         migrations.CreateModel(
