@@ -120,9 +120,6 @@ class _Asked:
         self.headers = headers
         self.credential = headers["authorization"]
 
-    def get(self, name: str, default: str) -> str:
-        return self.headers.get(name.lower(), default)
-
 
 class _Failed(DomainError):
     status = 500
@@ -160,7 +157,7 @@ def _is_known_host(host: str) -> bool:
 def _store(principal: Any, asked: _Asked, body: bytes) -> dict[str, Any]:
     from .v1.batches import store
 
-    return store(principal, asked.run, asked.stream, asked.seq, headers=asked, body=body)
+    return store(principal, asked.run, asked.stream, asked.seq, headers=asked.headers, body=body)
 
 
 def _guarded(work: Callable[..., Any], *args: Any) -> Any:

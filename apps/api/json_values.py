@@ -37,7 +37,10 @@ def column(values: NDArray[Any]) -> Any:
     return texts
 
 
-def answer(content: Any, *, status: int = 200) -> HttpResponse:
+def answer(content: Any, *, etag: str = "") -> HttpResponse:
     """The answer of addresses that give many numbers, where REST framework's renderer takes too long."""
     body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
-    return HttpResponse(body, status=status, content_type="application/json")
+    response = HttpResponse(body, content_type="application/json")
+    if etag:
+        response["ETag"] = etag
+    return response

@@ -5,7 +5,22 @@ from __future__ import annotations
 from django.urls import path
 
 from . import docs, schema
-from .v1 import batches, keys, ledger, logs, me, projects, records, runs, service_accounts, teams
+from .v1 import (
+    batches,
+    history,
+    keys,
+    ledger,
+    logs,
+    me,
+    metrics,
+    projects,
+    records,
+    run_list,
+    runs,
+    service_accounts,
+    teams,
+    tiles,
+)
 
 app_name = "api"
 
@@ -53,8 +68,14 @@ urlpatterns = [
     path("runs/<str:run>/stop", runs.RunStopView.as_view(), name="run-stop"),
     path("runs/<str:run>/heartbeat", runs.RunHeartbeatView.as_view(), name="run-heartbeat"),
     path("runs/<str:run>/clone", runs.RunCloneView.as_view(), name="run-clone"),
+    path("projects/<str:project>/runs", run_list.RunListView.as_view(), name="project-runs"),
     # What runs have sent
     path("runs/<str:run>/streams/<str:stream>/batches/<int:seq>", batches.BatchView.as_view(), name="batch"),
+    path("runs/<str:run>/metrics", metrics.MetricsView.as_view(), name="metrics"),
+    path("runs/<str:run>/history", history.HistoryView.as_view(), name="history"),
+    path("runs/<str:run>/rows", history.RowsView.as_view(), name="rows"),
+    path("metrics/latest", metrics.LatestView.as_view(), name="metrics-latest"),
+    path("tiles", tiles.TilesView.as_view(), name="tiles"),
     path("runs/<str:run>/ledger", ledger.LedgerView.as_view(), name="ledger"),
     path("runs/<str:run>/records", records.RecordsView.as_view(), name="records"),
     path("runs/<str:run>/records/keys", records.RecordKeysView.as_view(), name="record-keys"),

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from apps.accounts.access import fetch
 from apps.accounts.principal import Principal
-from apps.metrics.models import Head, Stream
+from apps.metrics import latest
+from apps.metrics.models import Stream
 from apps.tracking.models import Project, Run
 
 
@@ -35,10 +36,10 @@ def progress(runs: list[int]) -> dict[int, RunNow]:
     streams: dict[int, dict[int, int]] = {run: {} for run in runs}
     for run, number, next_seq in Stream.objects.filter(run__in=runs).values_list("run", "number", "next_seq"):
         streams[run][number] = next_seq
-    generations = dict(Head.objects.filter(run__in=runs).values_list("run", "generation"))
+    versions = latest.versions(runs)
     return {
         run: RunNow(
-            version=f"{sum(streams[run].values())}-{generations.get(run, 0)}",
+            version=versions[run],
             state=states.get(run, ""),
             streams=streams[run],
         )

@@ -68,6 +68,8 @@ def store(
 ) -> dict[str, Any]:
     """Take a batch in for a run and return the answer. One statement in the usual case.
 
+    headers: by their names in lower case.
+
     Raises what docs/design/wire-format.md lists under answers.
     """
     target = ingest_targets.find(principal, run)
@@ -79,12 +81,12 @@ def store(
     if seq > MAX_SEQ:
         raise Malformed("A seq lies below 2^63.", code="bad_seq")
     key = UUID(stream)
-    lost = _lost(headers.get("Isoline-Lost", ""), seq)
-    content_type = headers.get("Content-Type", "")
+    lost = _lost(headers.get("isoline-lost", ""), seq)
+    content_type = headers.get("content-type", "")
     batch = wire.decode(
         body,
         content_type=content_type,
-        content_encoding=headers.get("Content-Encoding", ""),
+        content_encoding=headers.get("content-encoding", ""),
         arrival_us=time.time_ns() // 1000,
         next_row=inbox.next_row(target.run, key) if content_type.startswith(wire.JSON) else 0,
     )

@@ -86,7 +86,7 @@ class LogsView(APIView):
         newest = page.records[-1].place if page.records else after
         return Response(
             {
-                "lines": LineOut(page.records, many=True).data,
+                "lines": LineOut(list(page.records), many=True).data,
                 "before": page.before,
                 "after": page.after or newest,
             }

@@ -160,7 +160,7 @@ def _page(request: Request, asked: dict[str, Any], *, name: str) -> Response:
     """Newest first. The cursor of one team's list is none of another's."""
     principal = request.principal
     rows = Project.with_removed.filter(deleted_at__isnull=False) if asked["deleted"] else with_counts()
-    rows = rows.select_related("team").visible_to(principal)
+    rows = rows.filter(pk__in=Project.with_removed.visible_to(principal)).select_related("team")
     if "team" in asked:
         rows = rows.filter(team__slug=asked["team"])
     if "q" in asked:

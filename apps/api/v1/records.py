@@ -83,7 +83,7 @@ class RecordsView(APIView):
         wanted = asked.validated_data
         found = fetch(Run, request.principal, public_id=run)
         page = console.values(found.pk, wanted.get("key"), after=wanted.get("cursor"), limit=wanted["limit"])
-        return Response({"items": RecordOut(page.records, many=True).data, "next": page.after})
+        return Response({"items": RecordOut(list(page.records), many=True).data, "next": page.after})
 
 
 class RecordKeysView(APIView):
@@ -110,4 +110,4 @@ class AlertsView(APIView):
         wanted = asked.validated_data
         found = fetch(Run, request.principal, public_id=run)
         page = console.alerts(found.pk, after=wanted.get("cursor"), limit=wanted["limit"])
-        return Response({"items": AlertOut(page.records, many=True).data, "next": page.after})
+        return Response({"items": AlertOut(list(page.records), many=True).data, "next": page.after})

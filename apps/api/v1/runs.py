@@ -339,7 +339,8 @@ def writable(principal: Principal, run: str) -> Run:
 
 def found_runs(principal: Principal, ids: list[str]) -> list[Run]:
     """Return the runs in the order asked for. Raises NotFound if one of them is not to be seen."""
-    rows = {run.public_id: run for run in whole().visible_to(principal).filter(public_id__in=ids)}
+    seen = whole(Run.objects.visible_to(principal)).filter(public_id__in=ids)
+    rows = {run.public_id: run for run in seen}
     if len(rows) < len(set(ids)):
         raise NotFound("At least one of these runs is not there, or not yours to see.")
     return [rows[id] for id in ids]
@@ -365,9 +366,8 @@ def project_to_begin_in(principal: Principal, *, team: str | None, wanted: str |
             return fetch(rows, principal, verb=Verb.INGEST, **of_team, **{lookup: wanted})
         except NotFound:
             continue
-    found = fetch(
-        Team, principal, verb=Verb.INGEST, **({"slug": team} if team else {"pk": _own_team(principal)})
-    )
+    of_team: dict[str, Any] = {"slug": team} if team else {"pk": _own_team(principal)}
+    found = fetch(Team, principal, verb=Verb.INGEST, **of_team)
     try:
         return Project.objects.begin(found, name=wanted, by=principal.actor)
     except Conflict:

@@ -1,0 +1,154 @@
+"""The runs of a project: searched, sorted, in pages, with the columns that are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.accounts.access import fetch
+from apps.tracking.models import Project, Run, RunField
+from apps.tracking.search.attributes import ATTRIBUTES
+from apps.tracking.search.parse import parse_field
+from apps.tracking.search.run_list import costs_bounded, matching, run_list
+
+from ..json_values import plain
+from ..request import Request
+from ..shapes import Asked
+from .runs import RunOut, whole
+
+MOST_FIELDS = 200
+MOST_COUNTED = 10_000
+# What a row with picked columns does not carry.
+_HEAVY = ("config", "summary", "metadata", "labels", "notes")
+
+
+class RunListAsked(Asked):
+    q = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=10_000, help_text="A query."
+    )
+    sort = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=2000, help_text="`-metrics.loss,created`"
+    )
+    field = serializers.ListField(
+        child=serializers.CharField(max_length=1100),
+        required=False,
+        max_length=MOST_FIELDS,
+        help_text="Paths of the query language: each run is then answered with just these.",
+    )
+    deleted = serializers.BooleanField(default=False, help_text="The trash instead.")
+    limit = serializers.IntegerField(min_value=1, max_value=1000, default=100)
+    cursor = serializers.CharField(required=False, max_length=4000)
+
+
+class RunRowOut(serializers.Serializer[Any]):
+    """A run with picked columns."""
+
+    id = serializers.CharField()
+    name = serializers.CharField()
+    state = serializers.ChoiceField(choices=Run.State.choices)
+    fields = serializers.DictField(help_text="Path → value, where the run has one.")  # type: ignore[assignment]
+
+
+class UnknownOut(serializers.Serializer[Any]):
+    field = serializers.CharField()
+    suggestions = serializers.ListField(child=serializers.CharField())
+
+
+class RunPageOut(serializers.Serializer[Any]):
+    items = RunOut(many=True, help_text="With `field`: {id, name, state, fields}.")
+    next = serializers.CharField(allow_null=True)
+    total = serializers.IntegerField(allow_null=True, help_text="How many match; on the first page only.")
+    total_is_exact = serializers.BooleanField(help_text=f"False beyond {MOST_COUNTED}.")
+    behind = serializers.IntegerField(
+        help_text="Runs whose newest values are not searched and sorted by yet."
+    )
+    unknown = UnknownOut(many=True, help_text="Fields of the question that no run of the project has.")
+
+
+class RunListView(APIView):
+    """GET /projects/{project}/runs"""
+
+    @extend_schema(
+        summary="Search, sort and page the runs of a project",
+        tags=["runs"],
+        parameters=[RunListAsked],
+        responses=RunPageOut,
+    )
+    def get(self, request: Request, project: str) -> Response:
+        asked = RunListAsked(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        wanted = asked.validated_data
+        found = fetch(Project, request.principal, public_id=project)
+        fields = wanted.get("field")
+        among = whole(Run.with_removed.filter(deleted_at__isnull=not wanted["deleted"]))
+        page = run_list(
+            found,
+            wanted["q"],
+            wanted["sort"],
+            cursor=wanted.get("cursor"),
+            limit=wanted["limit"],
+            among=among.defer(*_HEAVY) if fields else among,
+        )
+        total, is_exact = (None, True) if "cursor" in wanted else _counted(found, wanted)
+        return Response(
+            {
+                "items": _rows(page.runs, fields)
+                if fields
+                else [RunOut().to_representation(run) for run in page.runs],
+                "next": page.cursor,
+                "total": total,
+                "total_is_exact": is_exact,
+                "behind": page.behind,
+                "unknown": [
+                    {"field": each.field.path, "suggestions": each.suggestions} for each in page.unknown
+                ],
+            }
+        )
+
+
+def _counted(project: Project, wanted: dict[str, Any]) -> tuple[int, bool]:
+    """Return how many runs match, counted no further than a list needs to know."""
+    among = Run.with_removed.filter(deleted_at__isnull=not wanted["deleted"])
+    with costs_bounded():
+        counted = matching(project, wanted["q"], among=among)[: MOST_COUNTED + 1].count()
+    return min(counted, MOST_COUNTED), counted <= MOST_COUNTED
+
+
+def _rows(runs: Sequence[Run], paths: list[str]) -> list[dict[str, Any]]:
+    """Return the runs with their values at the paths; two queries at most. Raises QueryError."""
+    fields = {path: parse_field(path) for path in paths}
+    attributes = {path: ATTRIBUTES[field.name] for path, field in fields.items() if field.scope == "run"}
+    asked_as = {field.path: path for path, field in fields.items() if field.scope != "run"}
+    ids = [run.pk for run in runs]
+    values: dict[int, dict[str, Any]] = {pk: {} for pk in ids}
+    if attributes and ids:
+        columns = {f"column_{n}": attribute.column for n, attribute in enumerate(attributes.values())}
+        for pk, *row in Run.with_removed.filter(pk__in=ids).annotate(**columns).values_list("pk", *columns):
+            values[pk] |= {
+                path: value for path, value in zip(attributes, row, strict=True) if value is not None
+            }
+    if asked_as and ids:
+        stored = RunField.objects.filter(run__in=ids, field__path__in=list(asked_as))
+        for pk, path, number, text in stored.values_list("run_id", "field__path", "number", "text"):
+            values[pk][asked_as[path]] = _value(number, text)
+    return [
+        {"id": run.public_id, "name": run.name, "state": run.state, "fields": values[run.pk]} for run in runs
+    ]
+
+
+def _value(number: float | None, text: str | None) -> Any:
+    """A text that reads as a number stays a text, unless it is how that number is written."""
+    if number is None or text in ("true", "false"):
+        return text == "true" if text in ("true", "false") and number is not None else text
+    if text is None:
+        return plain(number)
+    try:
+        written = int(text)
+    except ValueError:
+        return plain(number) if text in (repr(number), "NaN", "Infinity", "-Infinity") else text
+    return written if str(written) == text else text
