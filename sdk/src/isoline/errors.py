@@ -1,0 +1,45 @@
+"""What can go wrong, as one tree. `log()` raises none of these: what it cannot take it counts and tells.
+
+IsolineError
+├── SettingsInvalid        a setting, argument or environment variable makes no sense
+├── NotSignedIn            online, and no API key is known for the server
+├── RunRefused             the server said no to the run, and said why
+│   ├── RunExists          resume="never", and the project holds a run of this id
+│   └── RunMissing         resume="must", and the project holds none
+├── ServerAway             the answer was needed now, and the server could not be reached
+└── RunEnded               the run has been finished; it takes nothing more
+"""
+
+from __future__ import annotations
+
+
+class IsolineError(Exception):
+    """Any refusal of this library."""
+
+
+class SettingsInvalid(IsolineError, ValueError):
+    """A setting, argument or environment variable makes no sense."""
+
+
+class NotSignedIn(IsolineError):
+    """The run is to be online, and no API key is known for the server."""
+
+
+class RunRefused(IsolineError):
+    """The server said no to the run. `code` is its stable word for why."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class RunExists(RunRefused):
+    """The id is taken, and the run was not to be resumed."""
+
+
+class RunMissing(RunRefused):
+    """There is no run of this id to resume."""
+
+
+class ServerAway(IsolineError):
+    """An answer was needed before going on, and the server could not be reached."""
