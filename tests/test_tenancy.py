@@ -10,6 +10,7 @@ import json
 import uuid
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
@@ -46,10 +47,13 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("api:team-projects", "POST"): {"name": "x"},
     ("api:batch", "PUT"): {"rows": []},
 }
-# Addresses without an argument that name a row in their body: `{field}` is filled from World.
-IN_THE_BODY: dict[tuple[str, str], dict[str, Any]] = {
+# Addresses without an argument that name a row in their body or query: `{field}` is filled from World.
+IN_THE_REQUEST: dict[tuple[str, str], dict[str, Any]] = {
     ("api:runs", "POST"): {"team": "{team}", "project": "{slug}"},
     ("api:runs-fetch", "POST"): {"ids": ["{run}"]},
+    ("api:metrics-latest", "POST"): {"runs": ["{run}"]},
+    ("api:tiles", "GET"): {"run": ["{run}"], "metric": ["loss"]},
+    ("api:tiles", "POST"): {"runs": ["{run}"], "metrics": ["loss"]},
 }
 
 
@@ -111,11 +115,11 @@ def ask(client: Any, name: str, method: str, pattern: URLPattern, world: World) 
     for argument in pattern.pattern.converters:
         assert argument in ARGUMENTS, f"{name}: teach tests/test_tenancy.py a sample of {argument!r}"
         arguments[argument] = getattr(world, argument)
-    body = world.filled(BODIES.get((name, method)) or IN_THE_BODY.get((name, method)) or {})
-    sent = (
-        {} if method in {"GET", "DELETE"} else {"data": json.dumps(body), "content_type": "application/json"}
-    )
-    return client.generic(method, reverse(name, kwargs=arguments), **sent)
+    asked = world.filled(BODIES.get((name, method)) or IN_THE_REQUEST.get((name, method)) or {})
+    address = reverse(name, kwargs=arguments)
+    if method in {"GET", "DELETE"}:
+        return client.generic(method, address, QUERY_STRING=urlencode(asked, doseq=True))
+    return client.generic(method, address, json.dumps(asked), content_type="application/json")
 
 
 def told(answer: Any) -> tuple[int, str, dict[str, str]]:
@@ -131,7 +135,7 @@ def test_ISO_1_mallory_finds_nothing_of_alices(
 ):
     client = client_with(make_key(mallory))
     answer = ask(client, name, method, pattern, hers)
-    if has_argument(pattern) or (name, method) in IN_THE_BODY:
+    if has_argument(pattern) or (name, method) in IN_THE_REQUEST:
         assert answer.status_code == 404, answer.content
         assert told(answer) == told(ask(client, name, method, pattern, NOBODYS))
     else:

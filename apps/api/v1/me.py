@@ -10,11 +10,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.models import Team
-from apps.accounts.principal import Principal
+from apps.accounts.principal import Kind, Principal
 from apps.api.request import Request
 
 from .keys import KeyOut
 from .teams import TeamOut
+
+ACTOR_KINDS = [str(Kind.USER), str(Kind.SERVICE_ACCOUNT)]
 
 
 class UserOut(serializers.Serializer[Any]):
@@ -29,7 +31,7 @@ class ActorOut(serializers.Serializer[Any]):
 
 
 class MeOut(serializers.Serializer[Any]):
-    kind = serializers.ChoiceField(["user", "service_account"])
+    kind = serializers.ChoiceField(ACTOR_KINDS)
     user = UserOut(allow_null=True)
     service_account = ActorOut(allow_null=True)
     key = KeyOut(allow_null=True, help_text="the credential, where it is not a session")
