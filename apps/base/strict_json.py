@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 import orjson
 
-from apps.base.errors import Malformed
+from apps.base.errors import Malformed, TooLarge
 
 MAX_DEPTH = 64
+# A value can take a hundred times its bytes in memory. An honest body has at most a million points.
+MAX_VALUES = 4_000_000
 # A 128-bit number has 39 digits; nobody counts further than that.
 MAX_INT_DIGITS = 40
 
 # Possessive, and matching an unclosed string too, so that a broken text cannot cost quadratic time.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
-_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_NOT_STRUCTURE = bytes(set(range(256)) - set(b"[]{},"))
 _STEP = np.zeros(256, np.int32)
 _STEP[list(b"[{")] = 1
 _STEP[list(b"]}")] = -1
@@ -35,12 +37,13 @@ def loads(body: bytes) -> Any:
     last of two equal keys and turns long integers into floats; the standard library's lets hooks see
     both. orjson goes first, so that the slower one never meets a broken text.
 
-    Raises Malformed.
+    Raises Malformed; TooLarge over 4,000,000 values.
     """
-    if not isinstance(body, bytes):
-        body = bytes(body)
-    if _depth(body) > MAX_DEPTH:
+    depth, count = _depth_and_count(body)
+    if depth > MAX_DEPTH:
         raise Malformed(f"The JSON nests deeper than {MAX_DEPTH} levels.", code="too_deep")
+    if count > MAX_VALUES:
+        raise TooLarge(f"The JSON holds more than {MAX_VALUES} values.")
     try:
         orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -52,14 +55,17 @@ def loads(body: bytes) -> Any:
     return json.loads(body, object_pairs_hook=_object, parse_int=_integer)
 
 
-def _depth(body: bytes) -> int:
-    """Return how deep the brackets outside of strings nest."""
-    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
-        return 0
-    brackets = _STRING.sub(b"", body).translate(None, delete=_NOT_BRACKETS)
-    if not brackets:
-        return 0
-    return int(np.cumsum(_STEP[np.frombuffer(brackets, np.uint8)]).max())
+def _depth_and_count(body: bytes) -> tuple[int, int]:
+    """Return how deep the brackets outside of strings nest, and at least how many values there are.
+
+    Both are 0 where a plain count of the bytes already says that neither can matter.
+    """
+    brackets = body.count(b"[") + body.count(b"{")
+    if brackets <= MAX_DEPTH and body.count(b",") <= MAX_VALUES // 2:
+        return 0, 0
+    structure = np.frombuffer(_STRING.sub(b"", body).translate(None, delete=_NOT_STRUCTURE), np.uint8)
+    steps = _STEP[structure]
+    return int(np.cumsum(steps).max(initial=0)), int((steps >= 0).sum())
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

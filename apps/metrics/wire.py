@@ -6,7 +6,7 @@ import hashlib
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
@@ -71,9 +71,13 @@ class Decoded:
     encoding: Encoding
 
 
+# Arrays stay raw until their length is known to be allowed: one byte can become an object of a hundred.
+_NO_ITEMS = msgspec.Raw(b"\x90")
+
+
 class _Block(Struct, forbid_unknown_fields=True):
     kind: str
-    names: list[str]
+    names: msgspec.Raw
     values: memoryview
     at: memoryview | UnsetType = UNSET
 
@@ -83,17 +87,24 @@ class _Group(Struct, forbid_unknown_fields=True):
     row: memoryview | tuple[int, int]
     step: memoryview | tuple[int, int]
     time: memoryview | tuple[int, int]
-    blocks: list[_Block]
+    blocks: msgspec.Raw
 
 
 class _Batch(Struct, forbid_unknown_fields=True):
     v: Literal[1]
-    groups: list[_Group] = []
-    records: list[msgspec.Raw] = []
+    groups: msgspec.Raw = _NO_ITEMS
+    records: msgspec.Raw = _NO_ITEMS
 
 
 _BATCH = msgspec.msgpack.Decoder(_Batch)
+_GROUPS = msgspec.msgpack.Decoder(list[_Group])
+_BLOCKS = msgspec.msgpack.Decoder(list[_Block])
+_NAMES = msgspec.msgpack.Decoder(list[str])
+_RECORDS = msgspec.msgpack.Decoder(list[msgspec.Raw])
 _RECORD = msgspec.msgpack.Decoder()
+
+_GroupAndBlocks = tuple[_Group, list[_Block]]
+_Decodable = TypeVar("_Decodable")
 
 
 def decode(
@@ -118,12 +129,12 @@ def decode(
         column_names, kinds, groups = batch.names, batch.kinds, batch.groups
         rows, next_row = batch.rows, batch.next_row
     else:
-        parsed = _parse(inflated)
-        records = _sound_records(map(_record, parsed.records), rejections)
+        parsed, raw_records = _parse(inflated)
+        records = _sound_records(map(_record, raw_records), rejections)
         table = _Table(rejections)
-        groups = _checked_groups(parsed.groups, table)
+        groups = _checked_groups(parsed, table)
         column_names, kinds = table.names, table.kinds
-        rows, next_row = _calls([_axis_column(group.row, group.n) for group in parsed.groups], next_row)
+        rows, next_row = _calls([_axis_column(group.row, group.n) for group, _ in parsed], next_row)
     payload = body
     if form == JSON or rejections:
         payload, encoding = encode(groups, column_names, records), ""
@@ -148,15 +159,15 @@ def decode_stored(payload: bytes, encoding: str) -> Decoded:
     `rejected` and `digest` are empty: they were told when the batch was appended.
     """
     inflated = inflate(payload, encoding)
-    parsed = _BATCH.decode(inflated)
+    parsed, raw_records = _parse(inflated)
     table = _Table(None)
-    groups = [made for group in parsed.groups for made in _dense_groups(group, table)]
-    rows, next_row = _calls([_axis_column(group.row, group.n) for group in parsed.groups], 0)
+    groups = [made for group, blocks in parsed for made in _dense_groups(group, blocks, table)]
+    rows, next_row = _calls([_axis_column(group.row, group.n) for group, _ in parsed], 0)
     return Decoded(
         names=tuple(table.names),
         kinds=tuple(table.kinds),
         groups=tuple(groups),
-        records=tuple(_RECORD.decode(raw) for raw in parsed.records),
+        records=tuple(_RECORD.decode(raw) for raw in raw_records),
         rejected=(),
         rows=rows,
         points=sum(group.points for group in groups),
@@ -270,17 +281,38 @@ def _media_type(header: str) -> str:
     return name
 
 
-def _parse(inflated: bytes) -> _Batch:
+def _parse(inflated: bytes) -> tuple[list[_GroupAndBlocks], list[msgspec.Raw]]:
+    """Return the groups with their blocks, and the records undecoded."""
+    batch = _decoded(_BATCH, inflated)
+    limits.check("groups", _array_size(batch.groups), limits.MAX_BLOCKS)
+    limits.check("records", _array_size(batch.records), limits.MAX_RECORDS)
+    groups = _decoded(_GROUPS, batch.groups)
+    limits.check("rows", sum(group.n for group in groups), limits.MAX_ROWS)
+    blocks = sum(_array_size(group.blocks) for group in groups)
+    limits.check("groups and blocks", len(groups) + blocks, limits.MAX_BLOCKS)
+    return (
+        [(group, _decoded(_BLOCKS, group.blocks)) for group in groups],
+        _decoded(_RECORDS, batch.records),
+    )
+
+
+def _decoded(decoder: msgspec.msgpack.Decoder[_Decodable], packed: bytes | msgspec.Raw) -> _Decodable:
     try:
-        parsed = _BATCH.decode(inflated)
+        return decoder.decode(packed)
     except msgspec.DecodeError as error:
         raise Malformed(f"The body is not a batch in msgpack: {described(error)}.") from None
     except (UnicodeDecodeError, RecursionError):
         raise Malformed("The body is not a batch in msgpack: broken UTF-8, or nested too deep.") from None
-    limits.check("records", len(parsed.records), limits.MAX_RECORDS)
-    limits.check("rows", sum(group.n for group in parsed.groups), limits.MAX_ROWS)
-    limits.check("blocks", sum(len(group.blocks) + 1 for group in parsed.groups), limits.MAX_BLOCKS)
-    return parsed
+
+
+def _array_size(packed: msgspec.Raw) -> int:
+    """Return how many items a msgpack array says it has (the specification's "array format family")."""
+    head = bytes(memoryview(packed)[:5])
+    if head[0] & 0xF0 == 0x90:
+        return head[0] & 0x0F
+    if head[0] in (0xDC, 0xDD):
+        return int.from_bytes(head[1:3] if head[0] == 0xDC else head[1:5], "big")
+    raise Malformed("The body is not a batch in msgpack: groups, blocks, names and records are arrays.")
 
 
 def _record(raw: msgspec.Raw) -> object:
@@ -343,20 +375,20 @@ class _Table:
         return np.fromiter(map(known.__getitem__, block_names), np.int32, len(block_names)), kept
 
 
-def _checked_groups(parsed: Sequence[_Group], table: _Table) -> list[Group]:
+def _checked_groups(parsed: Sequence[_GroupAndBlocks], table: _Table) -> list[Group]:
     """Return dense groups, each length, row order and value checked."""
     made = []
     points = 0
-    for group in parsed:
+    for group, blocks in parsed:
         for column in (group.row, group.step, group.time):
             _check_axis_column(column, group.n)
         row = _axis_column(group.row, group.n)
         if row[0] < 0 or row[-1] > _MAX_ROW or (row[1:] <= row[:-1]).any():
             raise Malformed("The rows of a group must rise and lie in 0 … 2^63 - 2.")
-        for block in group.blocks:
+        for block in blocks:
             points += _check_block(block, group.n)
             limits.check("points", points, limits.MAX_POINTS)
-        made.extend(_dense_groups(group, table))
+        made.extend(_dense_groups(group, blocks, table))
         limits.check("names", len(table.names), limits.MAX_NAMES)
     _refuse_repeats(made)
     return made
@@ -386,7 +418,7 @@ def _check_block(block: _Block, n: int) -> int:
         rows = len(at)
         if at[-1] >= n or (at[1:] <= at[:-1]).any():
             raise Malformed("`at` must rise and stay below the group's row count.")
-    points = rows * len(block.names)
+    points = rows * _array_size(block.names)
     if not points or len(block.values) != points * DTYPES[block.kind].itemsize:
         raise Malformed("A block must have a name, and its values must fill names x rows.")
     if block.kind == "bool" and np.frombuffer(block.values, np.uint8).max() > 1:
@@ -394,7 +426,7 @@ def _check_block(block: _Block, n: int) -> int:
     return points
 
 
-def _dense_groups(group: _Group, table: _Table) -> list[Group]:
+def _dense_groups(group: _Group, blocks: Sequence[_Block], table: _Table) -> list[Group]:
     """Return the group of the blocks on all rows, and one more for each distinct `at`."""
     axis = Axis(
         _axis_column(group.step, group.n),
@@ -403,12 +435,13 @@ def _dense_groups(group: _Group, table: _Table) -> list[Group]:
         _axis_column(group.row, group.n),
     )
     columns_at: dict[bytes, list[Columns]] = {}
-    for block in group.blocks:
+    for block in blocks:
         at = b"" if block.at is UNSET else bytes(block.at)
         rows = len(at) // 4 or group.n
         kind: Kind = block.kind  # type: ignore[assignment]  # decode() has checked it
-        ids, kept = table.number(kind, block.names, rows)
-        values = np.frombuffer(block.values, DTYPES[kind]).reshape(len(block.names), rows)
+        block_names = _decoded(_NAMES, block.names)
+        ids, kept = table.number(kind, block_names, rows)
+        values = np.frombuffer(block.values, DTYPES[kind]).reshape(len(block_names), rows)
         if kept is not None:
             values = values[kept]
         if len(ids):

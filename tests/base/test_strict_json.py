@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.base.errors import Malformed
+from apps.base.errors import Malformed, TooLarge
 from apps.base.strict_json import loads
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
@@ -110,6 +110,13 @@ def test_what_only_looks_wrong_is_read(body, value):
 
 def test_minus_zero_stays_negative():
     assert math.copysign(1, loads(b"-0.0")) == -1
+
+
+def test_more_values_than_any_honest_body_has_are_too_large():
+    for body in (b"[" + b"{}," * 4_000_000 + b"1]", b"[" + b"1," * 4_000_000 + b"1]"):
+        with pytest.raises(TooLarge):
+            loads(body)
+    assert loads(b'["' + b"," * 4_000_001 + b'"]') == ["," * 4_000_001]
 
 
 def test_hostile_texts_cost_linear_time():

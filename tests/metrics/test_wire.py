@@ -5,6 +5,7 @@ import contextlib
 import gzip
 import json
 import struct
+import tracemalloc
 from datetime import UTC, datetime
 from typing import Any
 
@@ -202,6 +203,9 @@ def test_a_name_on_other_rows_or_of_another_kind_is_no_repeat():
             "odd at": batch(block("x", at=b"\0\0\0")),
             "no names": batch(block()),
             "a name that is no text": batch(block(values=bytes(8)) | {"names": [b"x"]}),
+            "a map for names": batch(block("x") | {"names": {"x": 1}}),
+            "a map for groups": msgspec.msgpack.encode({"v": 1, "groups": {}}),
+            "nil for records": msgspec.msgpack.encode({"v": 1, "records": None}),
             "text for values": batch(block("x", values="12345678")),
             "surrogate in a name": batch(block("x")).replace(b"\xa1x", b"\xa3\xed\xa0\x80"),
             "invalid UTF-8 in a name": batch(block("x")).replace(b"\xa1x", b"\xa1\xff"),
@@ -237,6 +241,34 @@ def test_a_message_never_quotes_the_body():
         messages.append(refusal.value.message)
     assert len(messages) == 6
     assert not any("script" in message for message in messages)
+
+
+@pytest.mark.parametrize("field", ["groups", "records"])
+def test_dos_2_an_array_is_counted_before_it_becomes_objects(field):
+    items = 30_000_000
+    body = (
+        b"\x82\xa1v\x01" + msgspec.msgpack.encode(field) + struct.pack(">BI", 0xDD, items) + b"\xc0" * items
+    )
+    tracemalloc.start()
+    with pytest.raises(TooLarge):
+        decode(body)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak_bytes < 1_000_000
+
+
+def test_dos_2_names_are_counted_before_they_become_objects():
+    names = msgspec.msgpack.encode(["ab"] * 1_000_001)
+    block_start = b"\x83\xa4kind\xa3f64\xa6values\xc4\x00\xa5names"
+    whole = batch(block("x"))
+    body = whole[: whole.index(b"\x83\xa4kind")] + block_start + names
+    tracemalloc.start()
+    # Their values are missing, which is seen first.
+    with pytest.raises(Malformed):
+        decode(body)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak_bytes < 1_000_000
 
 
 def test_a_batch_over_a_limit_is_refused(monkeypatch):
