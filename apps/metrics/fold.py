@@ -10,9 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from django.conf import settings
-from django.db import transaction
-
 from apps.metrics import blocks, fact_rows, known_points, names, pending, rewrite, segments, signals
 from apps.metrics.groups import Group
 from apps.metrics.locks import Lock, lock, lock_heads, try_lock
@@ -193,10 +190,7 @@ class _Slice:
         session = self._session
         lock_heads(session, list(self._runs))
         heads = self._advance_heads()
-        added = [(run, *metric) for run, each in self._runs.items() for metric in each.registrar.added]
-        if added:
-            columns = {"run": "int8", "number": "int4", "name": "text", "kind": "text"}
-            session.copy("metrics_metric", columns, added)
+        names.store(session, {run: each.registrar for run, each in self._runs.items()})
         placed = [
             (run, first + place, 1, first, each)
             for run, (first, _) in heads.items()
@@ -231,8 +225,6 @@ class _Slice:
                 "points": [each.points for each in self._runs.values()],
             },
         )
-        tables = {run: each.registrar.table for run, each in self._runs.items()}
-        transaction.on_commit(lambda: names.keep(tables), using=settings.METRICS_DATABASE)
         return {run: (stop - len(self._runs[run].drafts), folds) for run, stop, folds in rows}
 
     def _write_rejections(self) -> None:

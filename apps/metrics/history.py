@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from apps.metrics import blocks, stored_points
 from apps.metrics.blocks import LoggedRow
 from apps.metrics.groups import Axis, Group, Kind
-from apps.metrics.reading import Reading, reading
+from apps.metrics.reading import Reading, Source, reading
 from apps.metrics.stored_points import GREATEST, LEAST, Found, Where
 
 # Rows of a page, if its reader does not say, and points it holds at most (one row may hold more).
@@ -92,7 +92,7 @@ def _ahead(
 
 
 def _enough(
-    found: Sequence[Found], sizes: dict[tuple[int, int, int], int], *, rows: int, points: int
+    found: Sequence[Found], sizes: dict[tuple[Source, int], int], *, rows: int, points: int
 ) -> Sequence[Found]:
     """Return the first segments that likely hold so many rows, or as many points as memory should."""
     longest: dict[int, int] = {}
@@ -100,7 +100,7 @@ def _enough(
     for number, each in enumerate(found):
         # Blocks lie beside one another: only within one do rows add up.
         longest[each.block] = longest.get(each.block, 0) + each.rows
-        held += each.rows * min(sizes[each.run, each.source, each.block], len(each.members))
+        held += each.rows * min(sizes[each.source, each.block], len(each.members))
         if held > points or min(longest.values()) > rows + each.rows:
             return found[: number + 1]
     return found
@@ -123,8 +123,8 @@ def _is_after(axis: Axis, key: Key) -> NDArray[np.bool_]:
     step, time, stream, row = key
     later: NDArray[np.bool_] = (axis.stream > stream) | ((axis.stream == stream) & (axis.row > row))
     later = (axis.time > time) | ((axis.time == time) & later)
-    later = (axis.step > step) | ((axis.step == step) & later)
-    return later
+    after: NDArray[np.bool_] = (axis.step > step) | ((axis.step == step) & later)
+    return after
 
 
 def _first_rows(groups: Sequence[Group], limit: int, columns: int) -> tuple[list[Group], Key | None]:

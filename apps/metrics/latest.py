@@ -100,7 +100,7 @@ def _facts(opened: Reading) -> dict[int, list[Part]]:
         key: list(several)
         for key, several in groupby(
             sorted(opened.stored, key=_block_of),
-            key=lambda each: (each.source, each.number // METRICS_PER_BLOCK),
+            key=lambda each: (each.source.source, each.number // METRICS_PER_BLOCK),
         )
     }
     rows = fact_rows.load(opened.session, list(by_block))
@@ -109,17 +109,19 @@ def _facts(opened: Reading) -> dict[int, list[Part]]:
         row = rows.get(key)
         if row is None:
             continue
-        for run, of_run in groupby(several, key=lambda each: each.run):
+        for run, of_run in groupby(several, key=lambda each: each.source.run):
             held = [each for each in of_run if each.number % METRICS_PER_BLOCK < len(row)]
             chosen = row[[each.number % METRICS_PER_BLOCK for each in held]]
             places = np.array([each.place for each in held], np.int32)
             # A parent's facts are the child's only as far as the link goes; beyond, points must be read.
-            whole = np.array([f["last_step"] <= e.upto_step for f, e in zip(chosen, held, strict=True)], bool)
+            whole = np.array(
+                [f["last_step"] <= e.source.upto_step for f, e in zip(chosen, held, strict=True)], bool
+            )
             found.setdefault(run, []).append((places[whole], chosen[whole]))
             capped += [
                 each
                 for each, fact, fits in zip(held, chosen, whole.tolist(), strict=True)
-                if not fits and fact["first_step"] <= each.upto_step
+                if not fits and fact["first_step"] <= each.source.upto_step
             ]
     for run, part in _of_capped(opened, capped):
         found.setdefault(run, []).append(part)
@@ -130,7 +132,7 @@ def _facts(opened: Reading) -> dict[int, list[Part]]:
 
 
 def _block_of(stored: Stored) -> tuple[int, int, int, int]:
-    return stored.source, stored.number // METRICS_PER_BLOCK, stored.run, stored.number
+    return stored.source.source, stored.number // METRICS_PER_BLOCK, stored.source.run, stored.number
 
 
 def _of_capped(opened: Reading, capped: Sequence[Stored]) -> Iterator[tuple[int, Part]]:

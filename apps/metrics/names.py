@@ -14,6 +14,8 @@ from hashlib import blake2b
 from threading import Lock
 
 import numpy as np
+from django.conf import settings
+from django.db import transaction
 
 from apps.metrics.groups import KINDS, Ids, Kind
 from apps.metrics.session import Session
@@ -111,8 +113,17 @@ def load(session: Session, digests: Mapping[int, bytes]) -> dict[int, NameTable]
     return tables
 
 
-def keep(tables: Mapping[int, NameTable]) -> None:
-    """Remember tables that are committed."""
+def store(session: Session, registrars: Mapping[int, Registrar]) -> None:
+    """Insert the names that were given numbers, and keep the tables once that is committed."""
+    added = [(run, *metric) for run, registrar in registrars.items() for metric in registrar.added]
+    if added:
+        columns = {"run": "int8", "number": "int4", "name": "text", "kind": "text"}
+        session.copy("metrics_metric", columns, added)
+    tables = {run: registrar.table for run, registrar in registrars.items()}
+    transaction.on_commit(lambda: _keep(tables), using=settings.METRICS_DATABASE)
+
+
+def _keep(tables: Mapping[int, NameTable]) -> None:
     with _lock:
         for run, table in tables.items():
             _kept[run] = table

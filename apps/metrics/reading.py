@@ -6,9 +6,9 @@ A run that is linked to a parent reads the parent's points up to a step as its o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace, replace
 
 import numpy as np
 
@@ -19,15 +19,25 @@ from apps.metrics.session import Session
 from apps.metrics.snapshot import snapshot
 
 _NO_CAP = 2**63 - 1
+# The streams of a parent are numbered from here on, those of its parent from twice as far.
+PARENT_STREAMS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """A column of a run as one of its sources has it. upto_step: the run's share of it."""
+class Source:
+    """Where a run has points from: itself (depth 0), its parent up to a step (depth 1), and so on."""
 
     run: int
     source: int
     upto_step: int
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A column of a run as one of its sources has it: its number there, its place among the run's columns."""
+
+    source: Source
     number: int
     place: int
 
@@ -82,7 +92,7 @@ def reading(
     while True:
         with snapshot() as session:
             sources, versions = _sources(session, runs)
-            waiting = pending.waiting(session, list({source for _, source, _ in sources})) if inbox else []
+            waiting = pending.waiting(session, list({each.source for each in sources})) if inbox else []
             unsettled = {batch.run for batch in waiting if batch.needs_fold} - tried
             if not unsettled:
                 # What came while we folded is newer than the question.
@@ -94,14 +104,14 @@ def reading(
         tried |= unsettled
 
 
-def _sources(session: Session, runs: Sequence[int]) -> tuple[list[tuple[int, int, int]], dict[int, str]]:
-    """Return (run, source, upto_step) for all runs and their ancestors, and the runs' versions."""
+def _sources(session: Session, runs: Sequence[int]) -> tuple[list[Source], dict[int, str]]:
+    """Return the sources of all runs, and their versions."""
     rows = session.rows(_SOURCES, {"runs": list(dict.fromkeys(runs)), "no_cap": _NO_CAP})
     versions: dict[int, str] = {}
-    for run, _, _, total, generation in rows:
+    for run, *_, total, generation in rows:
         version = f"{total}-{generation}"
         versions[run] = f"{versions[run]}.{version}" if run in versions else version
-    return [(run, source, upto) for run, source, upto, _, _ in rows], versions
+    return [Source(*row[:4]) for row in rows], versions
 
 
 # A circle of links cannot be made (verbs.link refuses it), and would end at its first repeated row.
@@ -112,7 +122,7 @@ WITH RECURSIVE source (run, source, upto_step, depth) AS (
     SELECT source.run, link.parent, least(source.upto_step, link.upto_step), depth + 1
     FROM source JOIN metrics_link link ON link.run = source.source WHERE depth < 100
 )
-SELECT run, source, upto_step,
+SELECT run, source, upto_step, depth,
        coalesce((SELECT sum(next_seq) FROM metrics_stream s WHERE s.run = source.source), 0)::bigint,
        coalesce((SELECT generation FROM metrics_head h WHERE h.run = source.source), 0)
 FROM source ORDER BY run, depth
@@ -123,53 +133,58 @@ def _read(
     session: Session,
     runs: Sequence[int],
     names: Collection[str] | None,
-    sources: Sequence[tuple[int, int, int]],
+    sources: Sequence[Source],
     versions: dict[int, str],
     waiting: Sequence[pending.Waiting],
 ) -> Reading:
     columns = {run: Columns() for run in runs}
     stored = [
-        Stored(run, source, upto_step, number, columns[run].place(name, kind))
-        for run, source, upto_step, number, name, kind in _metrics(session, names, sources)
+        Stored(source, number, columns[source.run].place(name, kind))
+        for source, number, name, kind in _metrics(session, names, sources)
     ]
-    readers: dict[int, list[tuple[int, int]]] = {}
-    for run, source, upto_step in sources:
-        readers.setdefault(source, []).append((run, upto_step))
+    readers: dict[int, list[Source]] = {}
+    for source in sources:
+        readers.setdefault(source.source, []).append(source)
     groups: dict[int, list[Group]] = {run: [] for run in runs}
     wanted = None if names is None else frozenset(names)
     for batch, content in pending.load(session, waiting):
         inside = [wanted is None or name in wanted for name in content.names]
         if not any(inside):
             continue
-        for run, upto_step in readers[batch.run]:
+        for source in readers[batch.run]:
+            own = columns[source.run]
             places = np.array(
                 [
-                    columns[run].place(name, kind) if here else -1
+                    own.place(name, kind) if here else -1
                     for name, kind, here in zip(content.names, content.kinds, inside, strict=True)
                 ],
                 np.int32,
             )
-            made = list(pending.groups(batch, content, places))
-            if upto_step != _NO_CAP:
-                made = blocks.take_rows(made, [group.axis.step <= upto_step for group in made])
-            groups[run] += made
+            groups[source.run] += as_own(pending.groups(batch, content, places), source)
     return Reading(session, versions, columns, stored, groups)
 
 
+def as_own(groups: Iterable[Group], source: Source) -> list[Group]:
+    """Return what a run sees of a source's groups: up to its step, its streams apart from the run's own."""
+    if not source.depth:
+        return list(groups)
+    shifted = [
+        Group(
+            replace(each.axis, stream=each.axis.stream + np.int32(source.depth * PARENT_STREAMS)),
+            each.columns,
+        )
+        for each in groups
+    ]
+    return blocks.take_rows(shifted, [each.axis.step <= source.upto_step for each in shifted])
+
+
 def _metrics(
-    session: Session, names: Collection[str] | None, sources: Sequence[tuple[int, int, int]]
-) -> list[tuple[int, int, int, int, str, Kind]]:
+    session: Session, names: Collection[str] | None, sources: Sequence[Source]
+) -> list[tuple[Source, int, str, Kind]]:
     named = "" if names is None else "AND m.name = ANY(%(names)s)"
     rows = session.rows(
-        "SELECT w.run, w.source, w.upto_step, m.number, m.name, m.kind"
-        " FROM unnest(%(runs)s::bigint[], %(sources)s::bigint[], %(uptos)s::bigint[])"
-        "      WITH ORDINALITY AS w (run, source, upto_step, ordinal)"
-        f" JOIN metrics_metric m ON m.run = w.source {named} ORDER BY w.ordinal, m.number",
-        {
-            "runs": [run for run, _, _ in sources],
-            "sources": [source for _, source, _ in sources],
-            "uptos": [upto for _, _, upto in sources],
-            "names": None if names is None else list(names),
-        },
+        "SELECT w.place, m.number, m.name, m.kind FROM unnest(%(runs)s::bigint[]) WITH ORDINALITY AS w (run, place)"
+        f" JOIN metrics_metric m ON m.run = w.run {named} ORDER BY w.place, m.number",
+        {"runs": [each.source for each in sources], "names": None if names is None else list(names)},
     )
-    return [(run, source, upto, number, name, kind) for run, source, upto, number, name, kind in rows]
+    return [(sources[place - 1], number, name, kind) for place, number, name, kind in rows]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
 
-from apps.metrics import blocks, sheaf
+from apps.metrics import sheaf
 from apps.metrics.blocks import METRICS_PER_BLOCK
 from apps.metrics.codec import KIND_OF_LETTER, decode_axis, decode_column
-from apps.metrics.groups import Axis, Columns, Group
-from apps.metrics.reading import Stored
-from apps.metrics.session import Session
+from apps.metrics.groups import Columns, Group
+from apps.metrics.reading import Source, Stored, as_own
+from apps.metrics.session import Row, Session
 
 LEAST, GREATEST = -(2**63), 2**63 - 1
 
@@ -31,11 +31,9 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A segment that may hold wanted columns; `upto_step` as for Stored."""
+    """A segment that may hold wanted columns of a source."""
 
-    run: int
-    source: int
-    upto_step: int
+    source: Source
     block: int
     id: int
     members: list[int]
@@ -58,15 +56,16 @@ class Field(IntEnum):
     ENVELOPE = 2
 
 
+Wanted = dict[tuple[Source, int], dict[int, int]]
 Piece = tuple[int, int, int, Field, int, int]  # source, block, segment, which bytes: from (0-based), how many
 
 
-def wanted_members(stored: Iterable[Stored]) -> dict[tuple[int, int, int], dict[int, int]]:
-    """Return (run, source, block) → member → place."""
-    wanted: dict[tuple[int, int, int], dict[int, int]] = {}
+def wanted_members(stored: Iterable[Stored]) -> Wanted:
+    """Return (source, block) → member → place."""
+    wanted: Wanted = {}
     for each in stored:
         block, member = divmod(each.number, METRICS_PER_BLOCK)
-        wanted.setdefault((each.run, each.source, block), {})[member] = each.place
+        wanted.setdefault((each.source, block), {})[member] = each.place
     return wanted
 
 
@@ -95,10 +94,10 @@ FROM w JOIN metrics_segment s ON s.run = w.source AND s.block = w.block AND s.me
 ORDER BY s.step_min, s.first_time, s.id LIMIT %(limit)s""",
         wanted_values(stored, where) | {"half_pixel": half_pixel, "limit": limit},
     )
-    return [Found(*row) for row in rows]
+    return [_found(row) for row in rows]
 
 
-_FOUND = """w.run, w.source, w.upto_step, s.block, s.id, s.members, s.kinds, s.rows, s.is_columnar, s.step_min,
+_FOUND = """w.run, w.source, w.upto_step, w.depth, s.block, s.id, s.members, s.kinds, s.rows, s.is_columnar, s.step_min,
        s.step_max, s.first_time, octet_length(s.axis), octet_length(s.data), s.offsets, s.envelope_offsets"""
 
 
@@ -118,8 +117,12 @@ def find_beside(
     (SELECT s.* {of_segment} AND s.{axis}_min > w.x_max ORDER BY s.{axis}_min LIMIT 1)) s""",
         wanted_values(stored, where),
     )
-    known = {(each.run, each.source, each.id) for each in found}
-    return [each for row in rows if ((each := Found(*row)).run, each.source, each.id) not in known]
+    known = {(each.source, each.block, each.id) for each in found}
+    return [each for each in map(_found, rows) if (each.source, each.block, each.id) not in known]
+
+
+def _found(row: Row) -> Found:
+    return Found(Source(*row[:4]), *row[4:])
 
 
 def extents(session: Session, stored: Sequence[Stored], axis: str) -> list[tuple[int, int, int]]:
@@ -140,20 +143,21 @@ GROUP BY w.run, w.source, w.upto_step""",
 # One row per run, source and block: which members of the block are wanted, in which range.
 WANTED = """
 WITH w AS (
-    SELECT run, source, upto_step, block, x_min, x_max, array_agg(member::int2) AS members
-    FROM unnest(%(runs)s::bigint[], %(sources)s::bigint[], %(uptos)s::bigint[], %(blocks)s::int[],
-                %(members)s::int[], %(x_mins)s::bigint[], %(x_maxs)s::bigint[])
-         AS u (run, source, upto_step, block, member, x_min, x_max)
-    GROUP BY run, source, upto_step, block, x_min, x_max
+    SELECT run, source, upto_step, depth, block, x_min, x_max, array_agg(member::int2) AS members
+    FROM unnest(%(runs)s::bigint[], %(sources)s::bigint[], %(uptos)s::bigint[], %(depths)s::int[],
+                %(blocks)s::int[], %(members)s::int[], %(x_mins)s::bigint[], %(x_maxs)s::bigint[])
+         AS u (run, source, upto_step, depth, block, member, x_min, x_max)
+    GROUP BY run, source, upto_step, depth, block, x_min, x_max
 )"""
 
 
 def wanted_values(stored: Sequence[Stored], where: Where) -> dict[str, object]:
-    ranges = [where.of(each.run) for each in stored]
+    ranges = [where.of(each.source.run) for each in stored]
     return {
-        "runs": [each.run for each in stored],
-        "sources": [each.source for each in stored],
-        "uptos": [each.upto_step for each in stored],
+        "runs": [each.source.run for each in stored],
+        "sources": [each.source.source for each in stored],
+        "uptos": [each.source.upto_step for each in stored],
+        "depths": [each.source.depth for each in stored],
         "blocks": [each.number // METRICS_PER_BLOCK for each in stored],
         "members": [each.number % METRICS_PER_BLOCK for each in stored],
         "x_mins": [each[0] for each in ranges],
@@ -189,21 +193,16 @@ JOIN {table} s ON s.run = w.run AND s.block = w.block AND s.id = w.id""",
     return found
 
 
-def load(
-    session: Session, found: Sequence[Found], wanted: Mapping[tuple[int, int, int], Mapping[int, int]]
-) -> dict[int, list[Group]]:
-    """Return run → groups of exactly the wanted columns of these segments; their ids are places.
-
-    wanted: as of wanted_members. Groups of a segment with `upto_step` are cut to it.
-    """
+def load(session: Session, found: Sequence[Found], wanted: Wanted) -> dict[int, list[Group]]:
+    """Return run → groups of exactly the wanted columns of these segments; their ids are places."""
     pieces: list[Piece] = []
     for each in found:
-        place = each.source, each.block, each.id
+        place = each.source.source, each.block, each.id
         if not each.is_columnar:
             pieces.append((*place, Field.DATA, 0, each.data_size))
             continue
         pieces.append((*place, Field.AXIS, 0, each.axis_size))
-        members = wanted[each.run, each.source, each.block]
+        members = wanted[each.source, each.block]
         for number, member in enumerate(each.members):
             if member in members:
                 start, stop = each.offsets[number], each.offsets[number + 1]
@@ -211,22 +210,23 @@ def load(
     stored = iter(fetch(session, pieces))
     made: dict[int, list[Group]] = {}
     for each in found:
-        members = wanted[each.run, each.source, each.block]
-        if each.is_columnar:
-            axis = decode_axis(next(stored), each.rows)
-            columns = []
-            for number, member in enumerate(each.members):
-                if member in members:
-                    kind = KIND_OF_LETTER[each.kinds[number]]
-                    values = decode_column(next(stored), kind, each.rows)
-                    columns.append(Columns(kind, np.array([members[member]], np.int32), values[None]))
-            groups = [Group(axis, tuple(columns))]
-        else:
-            groups = _of_sheaf(next(stored), members)
-        if each.step_max > each.upto_step:
-            groups = blocks.take_rows(groups, [group.axis.step <= each.upto_step for group in groups])
-        made.setdefault(each.run, []).extend(groups)
+        members = wanted[each.source, each.block]
+        groups = (
+            [_of_columns(each, stored, members)] if each.is_columnar else _of_sheaf(next(stored), members)
+        )
+        made.setdefault(each.source.run, []).extend(as_own(groups, each.source))
     return made
+
+
+def _of_columns(found: Found, stored: Iterator[bytes], members: Mapping[int, int]) -> Group:
+    axis = decode_axis(next(stored), found.rows)
+    columns = []
+    for number, member in enumerate(found.members):
+        if member in members:
+            kind = KIND_OF_LETTER[found.kinds[number]]
+            values = decode_column(next(stored), kind, found.rows)
+            columns.append(Columns(kind, np.array([members[member]], np.int32), values[None]))
+    return Group(axis, tuple(columns))
 
 
 def _of_sheaf(stored: bytes, members: Mapping[int, int]) -> list[Group]:
@@ -244,6 +244,3 @@ def _of_sheaf(stored: bytes, members: Mapping[int, int]) -> list[Group]:
         if columns:
             made.append(Group(group.axis, tuple(columns)))
     return made
-
-
-__all__ = ["Axis", "Field", "Found", "Where", "fetch", "find", "load", "wanted_members"]

@@ -209,7 +209,7 @@ class _Marks:
         as_buckets: list[Found] = []
         as_points: list[Found] = []
         for each in found:
-            fits = each.is_columnar and each.widest <= half_pixel and each.step_max <= each.upto_step
+            fits = each.is_columnar and each.widest <= half_pixel and each.step_max <= each.source.upto_step
             (as_buckets if fits else as_points).append(each)
         above = stored_buckets.find(session, stored, where, half_pixel)
         for (run, place), buckets in stored_buckets.load(session, as_buckets, above, wanted).items():
