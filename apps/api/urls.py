@@ -7,6 +7,7 @@ from django.urls import path
 from . import docs, schema
 from .v1 import (
     batches,
+    forks,
     history,
     keys,
     ledger,
@@ -73,6 +74,8 @@ urlpatterns = [
     path("runs/<str:run>/streams/<str:stream>/batches/<int:seq>", batches.BatchView.as_view(), name="batch"),
     path("runs/<str:run>/metrics", metrics.MetricsView.as_view(), name="metrics"),
     path("runs/<str:run>/history", history.HistoryView.as_view(), name="history"),
+    path("runs/<str:run>/truncate", forks.TruncateView.as_view(), name="truncate"),
+    path("runs/<str:run>/link", forks.LinkView.as_view(), name="link"),
     path("runs/<str:run>/rows", history.RowsView.as_view(), name="rows"),
     path("metrics/latest", metrics.LatestView.as_view(), name="metrics-latest"),
     path("tiles", tiles.TilesView.as_view(), name="tiles"),
