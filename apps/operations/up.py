@@ -149,7 +149,7 @@ class _Up:
         self.supervisor.start(service)
 
         def has_answered() -> bool:
-            if not service.is_running:
+            if service.failures:
                 raise EngineError(f"{service.name} does not start: {' | '.join(service.last_lines)}")
             return answers(self.layout)
 

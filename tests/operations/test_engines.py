@@ -31,13 +31,16 @@ def test_a_short_home_needs_no_other_path():
 def test_programs_out_of_reach_are_copied_once(tmp_path, monkeypatch):
     """A checkout under /root: its virtual environment is closed to PostgreSQL's user."""
     monkeypatch.setattr(engines, "_COPIES", tmp_path / "copies")
-    programs = tmp_path / "installed"
+    programs = tmp_path / "engine"
     (programs / "bin").mkdir(parents=True)
     (programs / "bin" / "postgres").write_text("program")
+    (tmp_path / "engine.libs").mkdir()
+    (tmp_path / "engine.libs" / "libpq.so").write_text("library")
     tmp_path.chmod(0o700)
     somebody = Account(uid=os.geteuid() + 1, gid=1)
     copy = engines._reachable(programs, somebody)
     assert (copy / "bin" / "postgres").read_text() == "program"
+    assert (copy.parent / "engine.libs" / "libpq.so").read_text() == "library"
     assert engines._reachable(programs, somebody) == copy
     assert len(list((tmp_path / "copies").iterdir())) == 1
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
+from django.db import connection, connections
 
 from apps.operations.models import SetupLink
 from apps.operations.readiness import check_databases, is_migrated
@@ -21,11 +23,21 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         check_databases()
         _check_redis()
-        if not is_migrated():
-            for alias in connections:
-                call_command("migrate", database=alias, verbosity=0, interactive=False)
+        with _one_at_a_time():
+            if not is_migrated():
+                for alias in connections:
+                    call_command("migrate", database=alias, verbosity=0, interactive=False)
         if token := SetupLink.objects.issue():
             self.stdout.write(f"{settings.PUBLIC_URL}/setup/{token}")
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Wait while another `prepare` migrates the same database."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtext('isoline prepare'))")
+        yield
+        cursor.execute("SELECT pg_advisory_unlock(hashtext('isoline prepare'))")
 
 
 def _check_redis() -> None:

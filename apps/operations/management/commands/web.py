@@ -5,11 +5,13 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils.module_loading import import_string
 
 from apps.operations.readiness import wait_for_migrations
+from apps.operations.request_head import LimitedHeadProtocol
 
 
 class Command(BaseCommand):
@@ -22,8 +24,6 @@ class Command(BaseCommand):
         where.add_argument("--fd", type=int, help="accept from this listening socket, inherited")
 
     def handle(self, *, port: int, fd: int | None, **options: Any) -> None:
-        import uvicorn
-
         listener = (
             socket.socket(fileno=fd) if fd is not None else socket.create_server(("", port), backlog=2048)
         )
@@ -31,7 +31,7 @@ class Command(BaseCommand):
             uvicorn.Config(
                 import_string(settings.ASGI_APPLICATION),
                 loop="uvloop",
-                http="httptools",
+                http=LimitedHeadProtocol,
                 ws="websockets-sansio",
                 lifespan="off",
                 # A forwarded address is believed from a configured proxy only (ACC-1).
