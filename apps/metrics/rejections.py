@@ -23,7 +23,7 @@ class Rejected:
 
 
 class Rejections:
-    """A tally of refusals by (code, key). Past 1,000 entries a code is counted under the key "" only."""
+    """A tally of refusals by (code, key). From 1,000 entries on a code is counted under the key "" only."""
 
     def __init__(self) -> None:
         self._tally: dict[tuple[str, str], tuple[int, str]] = {}
@@ -32,9 +32,7 @@ class Rejections:
         return bool(self._tally)
 
     def add(self, code: str, key: str, count: int, message: str) -> None:
-        place = (code, _shown(key))
-        if place not in self._tally and len(self._tally) >= _MOST_TOLD:
-            place = (code, "")
+        place = (code, _shown(key) if len(self._tally) < _MOST_TOLD else "")
         before, message = self._tally.get(place, (0, message))
         self._tally[place] = before + count, message
 

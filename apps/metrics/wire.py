@@ -132,9 +132,10 @@ def decode(
         parsed, raw_records = _parse(inflated)
         records = _sound_records(map(_record, raw_records), rejections)
         table = _Table(rejections)
-        groups = _checked_groups(parsed, table)
+        axes = [_checked_axis(group) for group, _ in parsed]
+        groups = _checked_groups(parsed, axes, table)
         column_names, kinds = table.names, table.kinds
-        rows, next_row = _calls([_axis_column(group.row, group.n) for group, _ in parsed], next_row)
+        rows, next_row = _calls(axes, next_row)
     payload = body
     if form == JSON or rejections:
         payload, encoding = encode(groups, column_names, records), ""
@@ -161,8 +162,13 @@ def decode_stored(payload: bytes, encoding: str) -> Decoded:
     inflated = inflate(payload, encoding)
     parsed, raw_records = _parse(inflated)
     table = _Table(None)
-    groups = [made for group, blocks in parsed for made in _dense_groups(group, blocks, table)]
-    rows, next_row = _calls([_axis_column(group.row, group.n) for group, _ in parsed], 0)
+    axes = [_axis(group) for group, _ in parsed]
+    groups = [
+        made
+        for axis, (_, blocks) in zip(axes, parsed, strict=True)
+        for made in _dense_groups(axis, blocks, table)
+    ]
+    rows, next_row = _calls(axes, 0)
     return Decoded(
         names=tuple(table.names),
         kinds=tuple(table.kinds),
@@ -375,35 +381,41 @@ class _Table:
         return np.fromiter(map(known.__getitem__, block_names), np.int32, len(block_names)), kept
 
 
-def _checked_groups(parsed: Sequence[_GroupAndBlocks], table: _Table) -> list[Group]:
-    """Return dense groups, each length, row order and value checked."""
-    made = []
+def _checked_axis(group: _Group) -> Axis:
+    """Return the axis of a group, its lengths and its rows' order checked."""
+    if group.n < 1:
+        raise Malformed("A group has at least one row.")
+    for column in (group.row, group.step, group.time):
+        if isinstance(column, memoryview):
+            if len(column) != 8 * group.n:
+                raise Malformed("An axis must hold 8 bytes for each row of its group.")
+        else:
+            first, by = column
+            if not (_is_int64(first) and _is_int64(by) and _is_int64(first + by * (group.n - 1))):
+                raise Malformed("An arithmetic axis leaves int64.")
+    axis = _axis(group)
+    row = axis.row
+    if row[0] < 0 or row[-1] > _MAX_ROW or (row[1:] <= row[:-1]).any():
+        raise Malformed("The rows of a group must rise and lie in 0 … 2^63 - 2.")
+    return axis
+
+
+def _is_int64(number: int) -> bool:
+    return -(2**63) <= number < 2**63
+
+
+def _checked_groups(parsed: Sequence[_GroupAndBlocks], axes: Sequence[Axis], table: _Table) -> list[Group]:
+    """Return dense groups, each length and value checked."""
+    made: list[Group] = []
     points = 0
-    for group, blocks in parsed:
-        for column in (group.row, group.step, group.time):
-            _check_axis_column(column, group.n)
-        row = _axis_column(group.row, group.n)
-        if row[0] < 0 or row[-1] > _MAX_ROW or (row[1:] <= row[:-1]).any():
-            raise Malformed("The rows of a group must rise and lie in 0 … 2^63 - 2.")
+    for axis, (_, blocks) in zip(axes, parsed, strict=True):
         for block in blocks:
-            points += _check_block(block, group.n)
+            points += _check_block(block, len(axis))
             limits.check("points", points, limits.MAX_POINTS)
-        made.extend(_dense_groups(group, blocks, table))
+        made.extend(_dense_groups(axis, blocks, table))
         limits.check("names", len(table.names), limits.MAX_NAMES)
     _refuse_repeats(made)
     return made
-
-
-def _check_axis_column(column: memoryview | tuple[int, int], n: int) -> None:
-    if n < 1:
-        raise Malformed("A group has at least one row.")
-    if isinstance(column, memoryview):
-        if len(column) != 8 * n:
-            raise Malformed("An axis must hold 8 bytes for each row of its group.")
-        return
-    first, by = column
-    if not all(-(2**63) <= number < 2**63 for number in (first, by, first + by * (n - 1))):
-        raise Malformed("An arithmetic axis leaves int64.")
 
 
 def _check_block(block: _Block, n: int) -> int:
@@ -418,7 +430,9 @@ def _check_block(block: _Block, n: int) -> int:
         rows = len(at)
         if at[-1] >= n or (at[1:] <= at[:-1]).any():
             raise Malformed("`at` must rise and stay below the group's row count.")
-    points = rows * _array_size(block.names)
+    names_count = _array_size(block.names)
+    limits.check("names", names_count, limits.MAX_NAMES)
+    points = rows * names_count
     if not points or len(block.values) != points * DTYPES[block.kind].itemsize:
         raise Malformed("A block must have a name, and its values must fill names x rows.")
     if block.kind == "bool" and np.frombuffer(block.values, np.uint8).max() > 1:
@@ -426,18 +440,12 @@ def _check_block(block: _Block, n: int) -> int:
     return points
 
 
-def _dense_groups(group: _Group, blocks: Sequence[_Block], table: _Table) -> list[Group]:
+def _dense_groups(axis: Axis, blocks: Sequence[_Block], table: _Table) -> list[Group]:
     """Return the group of the blocks on all rows, and one more for each distinct `at`."""
-    axis = Axis(
-        _axis_column(group.step, group.n),
-        _axis_column(group.time, group.n),
-        np.zeros(group.n, np.int32),
-        _axis_column(group.row, group.n),
-    )
     columns_at: dict[bytes, list[Columns]] = {}
     for block in blocks:
         at = b"" if block.at is UNSET else bytes(block.at)
-        rows = len(at) // 4 or group.n
+        rows = len(at) // 4 or len(axis)
         kind: Kind = block.kind  # type: ignore[assignment]  # decode() has checked it
         block_names = _decoded(_NAMES, block.names)
         ids, kept = table.number(kind, block_names, rows)
@@ -453,23 +461,26 @@ def _dense_groups(group: _Group, blocks: Sequence[_Block], table: _Table) -> lis
     ]
 
 
-def _axis_column(column: memoryview | tuple[int, int], n: int) -> Ints:
-    if isinstance(column, memoryview):
-        return np.frombuffer(column, "<i8").copy()
-    first, by = column
-    return first + by * np.arange(n, dtype=np.int64)
+def _axis(group: _Group) -> Axis:
+    step, time, row = (
+        np.frombuffer(column, "<i8").copy()
+        if isinstance(column, memoryview)
+        else column[0] + column[1] * np.arange(group.n, dtype=np.int64)
+        for column in (group.step, group.time, group.row)
+    )
+    return Axis(step, time, np.zeros(group.n, np.int32), row)
 
 
 def _axis_bytes(column: Ints) -> bytes | tuple[int, int]:
     return arithmetic(column) or column.astype("<i8", copy=False).tobytes()
 
 
-def _calls(rows: Sequence[Ints], next_row: int) -> tuple[int, int]:
+def _calls(axes: Sequence[Axis], next_row: int) -> tuple[int, int]:
     """Return how many distinct rows there are, and the row after the last (or next_row)."""
-    if not rows:
+    if not axes:
         return 0, next_row
-    count = len(rows[0]) if len(rows) == 1 else len(np.unique(np.concatenate(rows)))
-    return count, max(int(row[-1]) for row in rows) + 1
+    count = len(axes[0]) if len(axes) == 1 else len(np.unique(np.concatenate([axis.row for axis in axes])))
+    return count, max(int(axis.row[-1]) for axis in axes) + 1
 
 
 def _refuse_repeats(groups: Sequence[Group]) -> None:
