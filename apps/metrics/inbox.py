@@ -313,6 +313,10 @@ UPDATE metrics_stream SET next_seq = %(last)s + 1 WHERE run = %(run)s AND number
 """
 
 
+# What fills a receipt's place where there was no batch, or where it has expired.
+_NO_DIGEST = bytes(8)
+
+
 def _repeated(session: Session, run: int, stream: _Stream, seq: int, batch: Decoded) -> Appended:
     """Answer a batch below the position: the one we have, another one, or one too old to tell."""
     part, place = divmod(seq, Receipt.SEQS)
@@ -320,6 +324,8 @@ def _repeated(session: Session, run: int, stream: _Stream, seq: int, batch: Deco
         "SELECT (SELECT digest FROM metrics_batch WHERE run = %(run)s AND stream = %(stream)s AND seq = %(seq)s),"
         " (SELECT substring(digests FROM %(place)s FOR 8) FROM metrics_receipt"
         "  WHERE run = %(run)s AND stream = %(stream)s AND part = %(part)s),"
+        " EXISTS (SELECT FROM metrics_lost"
+        "  WHERE run = %(run)s AND stream = %(stream)s AND first <= %(seq)s AND last >= %(seq)s),"
         " (SELECT json_agg(json_build_array(code, key, count, message) ORDER BY ordinal) FROM metrics_rejection"
         "  WHERE run = %(run)s AND stream = %(stream)s AND seq = %(seq)s),"
         " (SELECT sum(next_seq)::bigint FROM metrics_stream WHERE run = %(run)s),"
@@ -327,9 +333,11 @@ def _repeated(session: Session, run: int, stream: _Stream, seq: int, batch: Deco
         {"run": run, "stream": stream.number, "seq": seq, "part": part, "place": place * 8 + 1},
     )
     assert found is not None
-    waiting, receipt, rejected, total, generation = found
+    waiting, receipt, is_lost, rejected, total, generation = found
     digest = waiting or receipt
-    if not digest and not stream.is_numbered_here:
+    # What one writer gave up another may still hold (a cloned spool): it is not here, whatever was expired.
+    is_known = bool(digest) and digest != _NO_DIGEST
+    if not is_known and not is_lost and not stream.is_numbered_here:
         raise Gone(f"Batch {seq} is too old to tell whether it is a repeat.", code="expired")
     if digest != batch.digest:
         raise Conflict(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.db import connections
 
-from apps.base.errors import Conflict
+from apps.base.errors import Conflict, Gone
 from apps.metrics import inbox
+from apps.metrics.fold import fold
 from apps.metrics.models import Batch, Lost, Rejection, Stream
 
 from .batches import OTHER_STREAM, STREAM, make_batch
@@ -93,6 +95,32 @@ def test_a_lost_range_that_leaves_a_gap_is_a_gap(lost: tuple[int, int]) -> None:
         inbox.append(RUN, STREAM, 5, make_batch({"loss": [0.1]}, first_row=9), lost=lost)
 
     assert refused.value.details == {"expected": 1}
+
+
+def test_a_lost_batch_that_turns_up_goes_into_a_new_stream() -> None:
+    """A clone of the writer still holds what the writer gave up: not a duplicate, and not too old either."""
+    inbox.append(RUN, STREAM, 2, make_batch({"loss": [0.5]}, first_row=2), lost=(0, 1))
+
+    with pytest.raises(Conflict) as refused:
+        inbox.append(RUN, STREAM, 1, make_batch({"loss": [0.25]}, first_row=1))
+
+    assert refused.value.code == "diverged"
+
+
+def test_a_batch_older_than_its_receipt_has_expired_whatever_came_since() -> None:
+    """Its receipt is gone; the one that a later fold writes has zeros in its place, which are no digest."""
+    first = make_batch({"loss": [0.5]})
+    inbox.append(RUN, STREAM, 0, first)
+    fold(RUN)
+    inbox.keep_receipts_until(RUN, datetime.now(UTC))
+    inbox.expire_receipts(datetime.now(UTC) + timedelta(seconds=1))
+    inbox.append(RUN, STREAM, 1, make_batch({"loss": [0.25]}, first_row=1))
+    fold(RUN)
+
+    with pytest.raises(Gone) as refused:
+        inbox.append(RUN, STREAM, 0, first)
+
+    assert refused.value.code == "expired"
 
 
 def test_what_a_batch_had_refused_is_told_again_to_its_repeat() -> None:
