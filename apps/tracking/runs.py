@@ -9,6 +9,7 @@ from django.db import IntegrityError, models, transaction
 from django.utils.timezone import now
 
 from apps.base.errors import Conflict, Gone, Invalid, NotFound
+from apps.metrics import verbs
 
 from . import signals
 from .models import Project, Run
@@ -99,6 +100,22 @@ def expired(at: datetime | None = None) -> models.QuerySet[Run]:
     return Run.objects.filter(
         models.Q(deleted_at__lt=before) | models.Q(project__deleted_at__lt=before)
     ).order_by("pk")
+
+
+def sweep_deleted(at: datetime | None = None, *, limit: int = 100) -> int:
+    """Remove for good what can no longer be restored: points first, then the run. Returns how many runs.
+
+    Cut off anywhere, the next sweep goes on: a run whose points are gone is still there to be found.
+    """
+    swept = 0
+    for run in expired(at)[:limit]:
+        verbs.purge(run.pk)
+        run.delete()
+        swept += 1
+    before = (at or now()) - UNDO
+    for project in Project.objects.filter(deleted_at__lt=before, runs__isnull=True)[:limit]:
+        project.delete()
+    return swept
 
 
 def _existing(found: models.QuerySet[Run]) -> Run:

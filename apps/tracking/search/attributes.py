@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
 
-from django.db.models import F, Value
+from django.db.models import DurationField, F, Value
 from django.db.models.functions import Coalesce, Greatest
 
 Kind = Literal["text", "time", "number", "duration", "tags"]
@@ -29,7 +30,8 @@ class Attribute:
 
 _DURATION = Greatest(
     Coalesce(F("ended_at"), F("last_seen_at")) - F("started_at"),
-    Value("0 seconds"),
+    Value(timedelta(0)),
+    output_field=DurationField(),
 )
 
 _LIST = (

@@ -277,6 +277,8 @@ class _Parser:
             raise QueryError(
                 "NaN is neither less nor greater than anything.", span=value.span, expected=["=", "!="]
             )
+        if isinstance(value.value, bool) and operator not in ("=", "!="):
+            raise QueryError("true and false have no order.", span=value.span, expected=["=", "!="])
         return Comparison(field, cast("Operator", operator), value)
 
     def _match(self, field: Field) -> Node:

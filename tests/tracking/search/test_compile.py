@@ -21,7 +21,7 @@ from .queries import AT, holds, queries, sketches
 pytestmark = pytest.mark.django_db
 
 ON_ONE_DATABASE = settings(
-    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60
 )
 
 

@@ -1,0 +1,238 @@
+"""The projection of what runs are known by, against the real engine."""
+
+from __future__ import annotations
+
+import math
+from uuid import UUID
+
+import numpy as np
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from apps.accounts.models import User
+from apps.metrics import inbox, wire
+from apps.metrics.groups import Axis, Columns, Group
+from apps.tracking import definitions, fields, runs
+from apps.tracking.models import Project, ProjectField, Run, RunField
+
+pytestmark = pytest.mark.django_db
+
+STREAM = UUID(int=1)
+
+
+@pytest.fixture
+def project(db):
+    owner = User.objects.create_user("alice@example.org", name="Alice")
+    return Project.objects.begin(owner.personal_team, name="Digits", by=owner)
+
+
+@pytest.fixture
+def run(project):
+    return runs.start(project, client_id="one")[0]
+
+
+def log(run, seq, **metrics):
+    """Append a batch: a list of values for each metric, at the steps that follow."""
+    n = len(next(iter(metrics.values())))
+    steps = np.arange(n, dtype=np.int64) + 1000 * seq
+    axis = Axis(step=steps, time=steps * 1_000_000, stream=np.zeros(n, np.int32), row=steps)
+    columns = Columns(
+        "f64", np.arange(len(metrics), dtype=np.int32), np.array(list(metrics.values()), np.float64)
+    )
+    body = wire.encode([Group(axis, (columns,))], list(metrics))
+    batch = wire.decode(body, content_type="application/msgpack", content_encoding="", arrival_us=0)
+    inbox.append(run.pk, STREAM, seq, batch)
+
+
+def of(run):
+    held = RunField.objects.filter(run=run.pk).values_list("field__path", "number", "text")
+    return {path: (number, text) for path, number, text in held}
+
+
+def test_config_labels_environment_and_summary_become_fields(run):
+    run.merge_config(
+        {"lr": 0.1, "net": {"depth": 3, "act": "relu"}, "a.b": True, "none": None, "list": [1, 2]}
+    )
+    run.merge_labels({"stage": "dev"})
+    run.merge_summary({"score": 0.9, "note": "good"})
+    Run.objects.filter(pk=run.pk).update(
+        metadata={"s": {"git": {"branch": "main"}, "packages": {"numpy": "2.0"}}}
+    )
+
+    fields.project(run.pk)
+
+    assert of(run) == {
+        "config.lr": (0.1, "0.1"),
+        "config.net.depth": (3, "3"),
+        "config.net.act": (None, "relu"),
+        "config.a.b": (1, "true"),
+        "config.list": (None, "[1,2]"),
+        "labels.stage": (None, "dev"),
+        "metrics.score": (0.9, "0.9"),
+        "metrics.note": (None, "good"),
+        "metadata.git.branch": (None, "main"),
+    }
+
+
+def test_metrics_come_with_their_last_value_before_any_fold(run):
+    log(run, 0, loss=[3.0, 2.0, 1.5], acc=[0.1, 0.5, math.nan])
+
+    fields.project(run.pk)
+
+    held = of(run)
+    assert held["metrics.loss"] == (1.5, None)
+    assert math.isnan(held["metrics.acc"][0])
+
+
+def test_a_metric_s_values_are_those_its_definition_names(project, run):
+    definitions.define(
+        project.pk,
+        {
+            "loss": {"direction": "min", "summary": ["best", "last", "max", "first", "mean"]},
+            "val/*": {"summary": ["mean"], "last_k": 2},
+            "val/acc": {"direction": "max", "summary": ["best"]},
+            "hidden": {"summary": ["none"]},
+        },
+    )
+    log(
+        run,
+        0,
+        **{
+            "loss": [3.0, 1.0, 2.0],
+            "val/acc": [1.0, 5.0, 2.0],
+            "val/x": [1.0, 5.0, 2.0],
+            "hidden": [1, 1, 1],
+        },
+    )
+
+    fields.project(run.pk)
+
+    assert {path: number for path, (number, _) in of(run).items()} == {
+        "metrics.loss": 1.0,
+        "best(metrics.loss)": 1.0,
+        "last(metrics.loss)": 2.0,
+        "max(metrics.loss)": 3.0,
+        "first(metrics.loss)": 3.0,
+        "mean(metrics.loss)": 2.0,
+        "metrics.val/acc": 5.0,
+        "best(metrics.val/acc)": 5.0,
+        "metrics.val/x": 3.5,
+        "mean(metrics.val/x)": 3.5,
+    }
+
+
+def test_a_summary_of_the_user_beats_the_computed_one(run):
+    log(run, 0, loss=[3.0, 1.0])
+    run.merge_summary({"loss": 42})
+
+    fields.project(run.pk)
+
+    assert of(run)["metrics.loss"] == (42, "42")
+
+
+def test_a_changed_definition_reaches_runs_that_were_projected_before(project, run):
+    log(run, 0, loss=[3.0, 1.0, 2.0])
+    fields.project(run.pk)
+    run.end()
+    Run.objects.update(fields_due=False)
+
+    definitions.define(project.pk, {"loss": {"summary": ["min"]}})
+    assert definitions.spread() == 1
+    assert definitions.spread() == 0
+    fields.refresh(project.pk)
+
+    assert of(run)["metrics.loss"] == (1.0, None)
+
+
+def test_only_what_differs_is_written(project, run):
+    run.merge_config({"lr": 0.1, "depth": 3})
+    log(run, 0, loss=[1.0], acc=[0.5])
+    fields.project(run.pk)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT field_id, xmin::text, ctid::text FROM tracking_runfield")
+        before = set(cursor.fetchall())
+    log(run, 1, loss=[0.5], acc=[0.5])
+    run.merge_config({}, unset=["depth"])
+
+    fields.project(run.pk)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT field_id, xmin::text, ctid::text FROM tracking_runfield")
+        after = set(cursor.fetchall())
+    assert len(after - before) == 1
+    assert of(run) == {"config.lr": (0.1, "0.1"), "metrics.loss": (0.5, None), "metrics.acc": (0.5, None)}
+
+
+def test_a_refresh_takes_up_news_and_leaves_the_rest(project, run):
+    log(run, 0, loss=[1.0])
+    assert fields.refresh(project.pk) == 0
+    at = Run.objects.get().fields_at
+
+    assert fields.refresh(project.pk) == 0
+    assert Run.objects.get().fields_at == at
+
+    log(run, 1, loss=[0.25])
+    assert fields.refresh(project.pk) == 0
+    assert of(run)["metrics.loss"] == (0.25, None)
+
+
+def test_a_refresh_without_time_says_how_many_are_behind(project):
+    for number in range(130):
+        runs.start(project, client_id=str(number), config={"n": number})
+
+    assert fields.refresh(project.pk, budget_s=0) == 80
+    assert fields.refresh(project.pk, budget_s=60) == 0
+    assert RunField.objects.count() == 130
+
+
+def test_a_run_that_has_ended_and_is_projected_is_let_go_of(project, run):
+    from datetime import timedelta
+
+    from django.utils.timezone import now
+
+    run.end()
+    fields.refresh(project.pk)
+    assert Run.objects.get().fields_due
+    Run.objects.update(last_seen_at=now() - timedelta(minutes=1))
+
+    fields.refresh(project.pk)
+
+    assert not Run.objects.get().fields_due
+
+
+def test_statements_do_not_grow_with_the_runs(project):
+    def projecting(count, first):
+        made = [
+            runs.start(project, client_id=str(first + number), config={"a": number, "b": "x"})[0].pk
+            for number in range(count)
+        ]
+        with CaptureQueriesContext(connection) as queries:
+            fields._project(made)
+        return len(queries)
+
+    projecting(1, 0)
+    assert projecting(40, 100) == projecting(2, 10)
+
+
+def test_what_is_beyond_the_bounds_stays_out(run, monkeypatch):
+    monkeypatch.setattr(fields, "MOST_VALUES", 3)
+    monkeypatch.setattr(fields, "MOST_METRICS", 2)
+    run.merge_config({str(number): number for number in range(10)} | {"x" * 1100: 1})
+    log(run, 0, a=[1.0], b=[1.0], c=[1.0])
+
+    fields.project(run.pk)
+
+    assert sum(path.startswith("config.") for path in of(run)) == 3
+    assert sum(path.startswith("metrics.") for path in of(run)) == 2
+
+
+def test_the_dictionary_says_what_a_path_holds(project, run):
+    run.merge_config({"lr": 0.1, "opt": "adam"})
+    log(run, 0, loss=[1.0])
+    fields.project(run.pk)
+    other, _ = runs.start(project, client_id="two", config={"opt": "12"})
+    fields.project(other.pk)
+
+    held = {field.path: (field.has_number, field.has_text) for field in ProjectField.objects.all()}
+    assert held == {"config.lr": (True, True), "config.opt": (True, True), "metrics.loss": (True, False)}
