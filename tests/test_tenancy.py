@@ -46,6 +46,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("api:service-account-keys", "POST"): {"name": "x", "scopes": ["read"]},
     ("api:team-projects", "POST"): {"name": "x"},
     ("api:batch", "PUT"): {"rows": []},
+    ("api:truncate", "POST"): {"after_step": 0},
+    ("api:link", "POST"): {"parent": "{parent}", "upto_step": 0},
 }
 # Addresses without an argument that name a row in their body or query: `{field}` is filled from World.
 IN_THE_REQUEST: dict[tuple[str, str], dict[str, Any]] = {
@@ -67,6 +69,7 @@ class World:
     project: str
     slug: str
     run: str
+    parent: str
     stream: str = str(STREAM)
     seq: int = 0
     metric: str = "loss"
@@ -83,7 +86,7 @@ class World:
         return {name: fill(value) for name, value in each.items()}
 
 
-NOBODYS = World("nowhere", public_id(), public_id(), public_id(), "nothing", public_id())
+NOBODYS = World("nowhere", public_id(), public_id(), public_id(), "nothing", public_id(), public_id())
 
 
 @pytest.fixture
@@ -92,8 +95,19 @@ def hers(alice: User, team: Team) -> World:
     account = ServiceAccount.objects.create(team=team, name="canary-robot", role=Role.MEMBER)
     key, _ = ApiKey.objects.issue(owner=alice, team=team, scopes=["read"], name="canary-key")
     project = Project.objects.create(team=team, name="canary-project", slug="canary-slug", created_by=alice)
-    run = Run.objects.create(project=project, name="canary-run", client_id="canary-client")
-    return World("lab", key.public_id, account.public_id, project.public_id, "canary-slug", run.public_id)
+    run, parent = (
+        Run.objects.create(project=project, name=f"canary-run-{number}", client_id=f"canary-client-{number}")
+        for number in range(2)
+    )
+    return World(
+        team="lab",
+        key=key.public_id,
+        account=account.public_id,
+        project=project.public_id,
+        slug="canary-slug",
+        run=run.public_id,
+        parent=parent.public_id,
+    )
 
 
 def walk() -> list[Any]:
