@@ -64,7 +64,7 @@ def _no_view(request: HttpRequest) -> HttpResponse:
     return HttpResponse()
 
 
-class CredentialScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class CredentialScheme(OpenApiAuthenticationExtension):
     target_class = "apps.api.authentication.CredentialAuthentication"
     name = ["key", "session"]
 

@@ -48,7 +48,7 @@ class SchemaView(View):
 @lru_cache(maxsize=1)
 def description() -> dict[str, Any]:
     """Return the OpenAPI 3 document of /api/v1."""
-    schema: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    schema: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
     return schema
 
 
