@@ -12,6 +12,8 @@ import msgspec
 
 PATH_BYTES = 1024
 TEXT_LENGTH = 8000
+# What is indexed of a text, and kept apart from the whole of a longer one.
+HEAD_LENGTH = 128
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -21,6 +23,14 @@ class Entry:
     path: str
     number: float | None
     text: str | None
+
+    @property
+    def head(self) -> str | None:
+        return self.text if self.text is None else self.text[:HEAD_LENGTH]
+
+    @property
+    def long_text(self) -> str | None:
+        return self.text if self.text is not None and len(self.text) > HEAD_LENGTH else None
 
 
 def leaves(

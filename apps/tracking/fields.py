@@ -116,7 +116,7 @@ def _project(runs: Sequence[int]) -> None:
         }
         _write(
             [
-                (pk, numbers[rows[pk].project_id][entry.path], entry.number, entry.text)
+                (pk, numbers[rows[pk].project_id][entry.path], entry)
                 for pk in sorted(entries)
                 for entry in entries[pk]
             ],
@@ -241,17 +241,18 @@ RETURNING id, path
 """
 
 
-def _write(rows: Sequence[tuple[int, int, float | None, str | None]], runs: Sequence[int]) -> None:
+def _write(rows: Sequence[tuple[int, int, Entry]], runs: Sequence[int]) -> None:
     """Make these the fields of these runs: rows that are equal stay untouched, others go."""
     with connection.cursor() as cursor:
         cursor.execute(
             _UPSERT,
             {
                 "every_run": list(runs),
-                "runs": [row[0] for row in rows],
-                "fields": [row[1] for row in rows],
-                "numbers": [row[2] for row in rows],
-                "texts": [row[3] for row in rows],
+                "runs": [run for run, _, _ in rows],
+                "fields": [number for _, number, _ in rows],
+                "numbers": [entry.number for _, _, entry in rows],
+                "texts": [entry.head for _, _, entry in rows],
+                "long_texts": [entry.long_text for _, _, entry in rows],
             },
         )
 
@@ -259,17 +260,19 @@ def _write(rows: Sequence[tuple[int, int, float | None, str | None]], runs: Sequ
 # In the order of the key, so that two projections of one run meet at its first row and not crosswise.
 _UPSERT = """
 WITH new AS MATERIALIZED (
-    SELECT * FROM unnest(%(runs)s::bigint[], %(fields)s::bigint[], %(numbers)s::float8[], %(texts)s::text[])
-        AS new (run_id, field_id, number, text)
+    SELECT * FROM unnest(%(runs)s::bigint[], %(fields)s::bigint[], %(numbers)s::float8[], %(texts)s::text[],
+        %(long_texts)s::text[]) AS new (run_id, field_id, number, text, long_text)
 ), gone AS (
     DELETE FROM tracking_runfield held
     WHERE held.run_id = ANY(%(every_run)s)
       AND NOT EXISTS (SELECT FROM new WHERE new.run_id = held.run_id AND new.field_id = held.field_id)
 )
-INSERT INTO tracking_runfield AS held (run_id, field_id, number, text)
-SELECT run_id, field_id, number, text FROM new ORDER BY run_id, field_id
-ON CONFLICT (run_id, field_id) DO UPDATE SET number = excluded.number, text = excluded.text
-WHERE (held.number, held.text) IS DISTINCT FROM (excluded.number, excluded.text)
+INSERT INTO tracking_runfield AS held (run_id, field_id, number, text, long_text)
+SELECT run_id, field_id, number, text, long_text FROM new ORDER BY run_id, field_id
+ON CONFLICT (run_id, field_id) DO UPDATE
+SET number = excluded.number, text = excluded.text, long_text = excluded.long_text
+WHERE (held.number, held.text, held.long_text)
+    IS DISTINCT FROM (excluded.number, excluded.text, excluded.long_text)
 """
 
 

@@ -115,6 +115,7 @@ class Run(models.Model):
             models.UniqueConstraint(fields=["project", "client_id"], name="run_client_id_once_per_project")
         ]
         indexes = [
+            models.Index(fields=["project", "id"], condition=Q(deleted_at__isnull=True), name="run_live"),
             models.Index(fields=["project", "created_at", "id"], name="run_created"),
             models.Index(fields=["project", "group"], name="run_group"),
             models.Index(fields=["project", "name"], name="run_name"),

@@ -17,13 +17,13 @@ from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
 
-from django.db.models import BooleanField, Expression, F, Func, Q, Value, lookups
-from django.db.models.functions import Collate, Left
+from django.db.models import BooleanField, Expression, F, Func, Q, TextField, Value, lookups
+from django.db.models.functions import Coalesce, Collate
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.timezone import now
 
+from ..entries import HEAD_LENGTH
 from ..models import ProjectField, RunField
-from ..models.field import INDEXED_TEXT
 from . import regex
 from .ast import (
     And,
@@ -65,6 +65,8 @@ _CLASSES: Mapping[str, Any] = {
 NEVER = Q(pk__in=[])
 ALWAYS = ~NEVER
 _NEVER_ROW = Q(run__in=[])
+
+_WHOLE_TEXT = Coalesce(F("long_text"), F("text"), output_field=TextField(db_collation="C"))
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,7 @@ class _Compiler:
         elif isinstance(node, OneOf):
             wanted = self._field_is_one_of(node.values)
         else:
-            wanted = _matches(F("text"), node.how, node.pattern)
+            wanted = _matches(_WHOLE_TEXT, node.how, node.pattern)
         return Q(pk__in=rows.filter(wanted).values("run"))
 
     def _field_compares(self, operator: Operator, literal: Literal_) -> Q:
@@ -194,8 +196,10 @@ class _Compiler:
         if texts:
             for text in texts:
                 _check_storable(text, None)
-            heads = [text[:INDEXED_TEXT] for text in texts]
-            wanted |= Q(lookups.In(Left("text", INDEXED_TEXT), heads)) & Q(text__in=texts)
+            wanted |= Q(text__in=[text for text in texts if len(text) < HEAD_LENGTH])
+            for text in texts:
+                if len(text) >= HEAD_LENGTH:
+                    wanted |= _text_is(text)
         if numbers:
             wanted |= Q(number__in=[float(number) for number in numbers])
         for each in literals:
@@ -307,13 +311,20 @@ def _number_compares(operator: Operator, value: float) -> Q:
 
 def _text_compares(operator: Operator, value: str) -> Q:
     _check_storable(value, None)
-    head = value[:INDEXED_TEXT]
+    equal = _text_is(value)
     if operator == "=":
-        # The index holds the head of a text; what it finds is compared in full.
-        return Q(lookups.Exact(Left("text", INDEXED_TEXT), head)) & Q(text=value)
+        return equal
     if operator == "!=":
-        return Q(text__isnull=True) | ~Q(text=value)
-    return Q(**{f"text__{_LOOKUPS[operator]}": value})
+        return Q(text__isnull=True) | ~equal
+    return Q(_CLASSES[_LOOKUPS[operator]](_WHOLE_TEXT, Value(value)))
+
+
+def _text_is(value: str) -> Q:
+    """What is shorter than the head of a text is compared with that alone, which the index holds."""
+    if len(value) < HEAD_LENGTH:
+        return Q(text=value)
+    head = Q(text=value[:HEAD_LENGTH])
+    return head & (Q(long_text=value) if len(value) > HEAD_LENGTH else Q(long_text__isnull=True))
 
 
 def _matches(column: Expression | F, how: Pattern, literal: Literal_) -> Q:

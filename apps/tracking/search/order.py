@@ -30,12 +30,11 @@ from django.db.models import (
     When,
     lookups,
 )
-from django.db.models.functions import Coalesce, Collate, Left
+from django.db.models.functions import Coalesce, Collate
 
 from apps.base.errors import Malformed
 
-from ..models import Run
-from ..models.field import INDEXED_TEXT
+from ..models import Run, RunField
 from .ast import Field
 from .attributes import ATTRIBUTES, Attribute
 from .compile import FieldNumbers
@@ -124,15 +123,21 @@ class Column:
     kind: str = ""
 
 
+# The phases there can be, in order.
+_PARTS = ("all", "number", "text", "nan", "missing")
+
+
 @dataclass(frozen=True)
 class Phase:
+    part: str
     runs: QuerySet[Run]
     columns: tuple[Column, ...]
 
-    def page(self, after: Sequence[Any] | None, limit: int) -> QuerySet[Run]:
+    def page(self, after: Sequence[Any] | None, limit: int) -> list[tuple[Any, ...]]:
+        """Return the values of the columns, of rows in order; the last of them is the run's key."""
         order = [("-" if column.descending else "") + column.name for column in self.columns]
         runs = self.runs if after is None else self.runs.filter(self._behind(after))
-        return runs.order_by(*order)[:limit]
+        return list(runs.order_by(*order).values_list(*(column.name for column in self.columns))[:limit])
 
     def _behind(self, values: Sequence[Any]) -> Q:
         """Strictly after the row with these values, in the order of the columns."""
@@ -145,9 +150,6 @@ class Phase:
         first, value = self.columns[0], values[0]
         # Implied by the rest, and what an index can begin at.
         return behind & Q(**{f"{first.name}__{'lte' if first.descending else 'gte'}": value})
-
-    def values_of(self, run: Run) -> list[Any]:
-        return [getattr(run, column.name) for column in self.columns]
 
 
 class Order:
@@ -169,7 +171,7 @@ class Order:
     def phases(self, runs: QuerySet[Run]) -> list[Phase]:
         """Return the parts of the list, in order; together they are all of the runs."""
         if not self._keys:
-            return [Phase(*self._ended(runs, ()))]
+            return [Phase("all", *self._ended(runs, ()))]
         first, *others = self._keys
         runs, later = self._followed_by(runs, others)
         if first.field.scope == "run":
@@ -184,35 +186,37 @@ class Order:
         column = Column("_k0", key.descending, attribute.kind)
         missing = _missing(attribute)
         if missing is None:
-            return [Phase(*self._ended(named, (column, *later)))]
+            return [Phase("all", *self._ended(named, (column, *later)))]
         return [
-            Phase(*self._ended(named.filter(~missing), (column, *later))),
-            Phase(*self._ended(runs.filter(missing), later)),
+            Phase("all", *self._ended(named.filter(~missing), (column, *later))),
+            Phase("missing", *self._ended(runs.filter(missing), later)),
         ]
 
     def _field_phases(self, runs: QuerySet[Run], key: Key, later: tuple[Column, ...]) -> list[Phase]:
         held = self._numbers.of(key.field)
         if not held:
-            return [Phase(*self._ended(runs, later))]
+            return [Phase("missing", *self._ended(runs, later))]
         joined = runs.alias(_f0=FilteredRelation("fields", condition=Q(fields__field__in=held)))
         by_text = Column("_k0", key.descending)
         phases: list[Phase] = []
         if self._numbers.has_number(key.field) and not key.as_text:
             numbered = joined.filter(_f0__number__lt=_NAN).annotate(_k0=F("_f0__number"))
-            phases.append(Phase(*self._ended(numbered, (Column("_k0", key.descending, "number"), *later))))
+            phases.append(
+                Phase("number", *self._ended(numbered, (Column("_k0", key.descending, "number"), *later)))
+            )
         if self._numbers.has_text(key.field):
             wanted = Q(_f0__text__isnull=False)
             if not key.as_text:
                 wanted &= Q(_f0__number__isnull=True)
-            texts = joined.filter(wanted).annotate(_k0=Left("_f0__text", INDEXED_TEXT))
-            phases.append(Phase(*self._ended(texts, (by_text, *later))))
-        if self._numbers.has_number(key.field) and not key.as_text:
-            phases.append(Phase(*self._ended(joined.filter(_f0__number=_NAN), later)))
-        present = Run.objects.filter(fields__field__in=held)
+            texts = joined.filter(wanted).annotate(_k0=F("_f0__text"))
+            phases.append(Phase("text", *self._ended(texts, (by_text, *later))))
+        present = RunField.objects.filter(field__in=held)
+        if self._numbers.has_number(key.field) and not key.as_text and present.filter(number=_NAN).exists():
+            phases.append(Phase("nan", *self._ended(joined.filter(_f0__number=_NAN), later)))
         if key.as_text:
-            present = present.filter(fields__text__isnull=False)
-        missing = runs.exclude(pk__in=present.values("pk"))
-        phases.append(Phase(*self._ended(missing, later)))
+            present = present.filter(text__isnull=False)
+        missing = runs.exclude(pk__in=present.values("run"))
+        phases.append(Phase("missing", *self._ended(missing, later)))
         return phases
 
     # The other keys, and the end
@@ -256,12 +260,7 @@ class Order:
                 **{
                     f"{name}c": rank,
                     f"{name}n": Case(When(has_number, then=value), default=zero, output_field=FloatField()),
-                    f"{name}t": Collate(
-                        Coalesce(
-                            Left(text, INDEXED_TEXT), Value(""), output_field=TextField(db_collation="C")
-                        ),
-                        "C",
-                    ),
+                    f"{name}t": Collate(Coalesce(text, Value(""), output_field=TextField()), "C"),
                 }
             )
             columns += [
@@ -274,8 +273,8 @@ class Order:
     def _ended(
         self, runs: QuerySet[Run], columns: tuple[Column, ...]
     ) -> tuple[QuerySet[Run], tuple[Column, ...]]:
-        """Whatever is equal so far: the newest first, and no two runs are equal."""
-        return runs, (*columns, Column("created_at", True, "time"), Column("pk", True))
+        """Whatever is equal so far: the newest first. Keys grow with time, and no two are equal."""
+        return runs, (*columns, Column("pk", descending=True))
 
 
 def _not_a_number(value: Any, key: Key) -> Any:
@@ -309,29 +308,33 @@ def _missing(attribute: Attribute) -> Q | None:
 
 class _Cursor(msgspec.Struct, array_like=True):
     order: str
-    phase: int
+    part: str
     values: list[Any]
 
 
-def write_cursor(order: Order, phase: int, part: Phase, run: Run) -> str:
-    values = [_plain(value) for value in part.values_of(run)]
-    packed = msgspec.msgpack.encode(_Cursor(order.fingerprint, phase, values))
+def write_cursor(order: Order, phase: Phase, row: Sequence[Any]) -> str:
+    """Return the cursor of the page behind a row of a phase."""
+    packed = msgspec.msgpack.encode(_Cursor(order.fingerprint, phase.part, [_plain(value) for value in row]))
     return urlsafe_b64encode(packed).decode().rstrip("=")
 
 
-def read_cursor(order: Order, phases: Sequence[Phase], cursor: str) -> tuple[int, list[Any]]:
-    """Return the phase, and the values behind which the page begins.
+def read_cursor(order: Order, phases: Sequence[Phase], cursor: str) -> tuple[list[Phase], list[Any] | None]:
+    """Return the phases that are left, and the values behind which the first of them goes on.
+
+    A phase that has come or gone since (the first NaN was logged) moves none of the others.
 
     Raises Malformed `bad_cursor` for one that was not given out for this order.
     """
     try:
         read = msgspec.msgpack.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=_Cursor)
-        if read.order != order.fingerprint or not 0 <= read.phase < len(phases):
-            raise ValueError(read.phase)
-        columns = phases[read.phase].columns
-        return read.phase, [
-            _restored(column, value) for column, value in zip(columns, read.values, strict=True)
-        ]
+        if read.order != order.fingerprint:
+            raise ValueError(read.order)
+        reached = _PARTS.index(read.part)
+        left = [phase for phase in phases if _PARTS.index(phase.part) >= reached]
+        if not left or left[0].part != read.part:
+            return left, None
+        pairs = zip(left[0].columns, read.values, strict=True)
+        return left, [_restored(column, value) for column, value in pairs]
     except (ValueError, TypeError, OverflowError, msgspec.DecodeError):
         raise Malformed("That is no cursor of this list.", code="bad_cursor") from None
 
