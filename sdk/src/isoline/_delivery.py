@@ -67,11 +67,19 @@ class Delivery:
         lock: FileLock,
         *,
         key_for: Callable[[str], str],
+        server: str | None = None,
         limits: Limits = Limits(),
         rng: random.Random | None = None,
     ) -> None:
+        """
+        key_for: the key for a server's address, if the stream has none of its own.
+        server: where to send, if not to the manifest's address.
+        """
         self.directory = directory
         self.manifest = load_manifest(directory)
+        self.server = server or self.manifest.server
+        self.rows_now = 0
+        self.points_now = 0
         self.status = load_status(directory)
         self.status.sender_pid = os.getpid()
         self.status.is_complete = False
@@ -136,6 +144,24 @@ class Delivery:
     def has_unsent(self) -> bool:
         """Whether records wait that the server has not acknowledged, as far as file sizes tell."""
         return not self.is_over and (self.journal.next_seq < self.journal.sealed or self._has_more())
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether the server has all there is now; of a dead writer's stream, also its end."""
+        if self.is_over:
+            return True
+        return self.is_placed and not self.has_unsent and is_locked(self.directory / WRITER_LOCK)
+
+    @property
+    def waits_for_a_person(self) -> bool:
+        """Whether nothing will change by itself: the server refuses, and the writer is dead."""
+        is_stuck = self.status.problem in ("unauthorized", "forbidden", "refused")
+        return is_stuck and not is_locked(self.directory / WRITER_LOCK)
+
+    @property
+    def tries(self) -> int:
+        """How often in a row the server has not answered, or asked to wait."""
+        return self._attempt
 
     @property
     def is_behind(self) -> bool:
@@ -337,7 +363,7 @@ class Delivery:
         try:
             return (self.directory / "key").read_text().strip()
         except OSError:
-            return self._key_for(self.manifest.server)
+            return self._key_for(self.server)
 
     def _create_request(self) -> Request:
         manifest = self.manifest
@@ -347,7 +373,7 @@ class Delivery:
         if self._is_again:
             body["resume"] = "allow"
         path = "/api/v1/runs"
-        return Request("POST", manifest.server, path, self._key(), msgspec.json.encode(body), JSON)
+        return Request("POST", self.server, path, self._key(), msgspec.json.encode(body), JSON)
 
     def _put_request(self, seq: int, window: Window) -> Request:
         place = self.journal.place
@@ -356,7 +382,7 @@ class Delivery:
         headers = {}
         if self._lost is not None:
             headers["Isoline-Lost"] = f"{self._lost[0]}-{self._lost[1]}"
-        return Request("PUT", self.manifest.server, path, self._key(), window.body, MSGPACK, headers)
+        return Request("PUT", self.server, path, self._key(), window.body, MSGPACK, headers)
 
     def _heartbeat_request(self, now: float) -> Request | None:
         """Say that a quiet writer lives, and ask whether it should stop."""
@@ -366,13 +392,13 @@ class Delivery:
             return None
         self._is_heartbeat = True
         path = f"/api/v1/runs/{self.journal.place.id}/heartbeat"
-        return Request("POST", self.manifest.server, path, self._key(), b"{}", JSON)
+        return Request("POST", self.server, path, self._key(), b"{}", JSON)
 
     # The answers.
 
     def _on_created(self, answer: Answer, now: float) -> None:
         if answer.is_ok and isinstance(answer.body.get("id"), str):
-            place = _place(self.manifest.server, answer.body)
+            place = _place(self.server, answer.body)
             self.journal.write_place(place)
             self._is_again = True
             self._show_place(place)
@@ -401,6 +427,8 @@ class Delivery:
             self.status.batches_sent += 1
             self.status.rows_sent += window.rows
             self.status.points_sent += window.points
+            self.rows_now += window.rows
+            self.points_now += window.points
         if window.frames:
             self._tombstones_in_a_row = 0
         for rejected in answer.body.get("rejected") or []:

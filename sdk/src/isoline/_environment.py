@@ -33,7 +33,7 @@ def describe_code() -> dict[str, Any]:
     found: dict[str, Any] = {"packages": _packages()}
     script = Path(sys.argv[0]).absolute() if sys.argv and sys.argv[0] else None
     folder = script.parent if script is not None and script.is_file() else Path.cwd()
-    git = _git.describe(folder)
+    git = _git.describe(folder) or _git.describe(Path.cwd())
     if git is not None:
         found["git"] = git
     return found

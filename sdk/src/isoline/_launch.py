@@ -21,6 +21,10 @@ _LOG_MAX_BYTES = 1024 * 1024
 _DETACHED = 0x00000008 | 0x00000200
 
 
+# By spool, what this process has started last: it may not hold its lock yet.
+_started: dict[Path, subprocess.Popen[bytes]] = {}
+
+
 def host_name() -> str:
     """Return this machine's name."""
     return platform.node() or "localhost"
@@ -31,21 +35,23 @@ def sender_lock(spool: Path) -> Path:
     return spool / f"sender-{re.sub(r'[^A-Za-z0-9.-]', '_', host_name())}.lock"
 
 
-def ensure_sender(spool: Path) -> subprocess.Popen[bytes] | None:
-    """Start a sender unless one runs. Returns it if it was started now; it need not be waited for.
+def ensure_sender(spool: Path) -> bool:
+    """Start a sender unless one runs; True if it was started now.
 
     Raises OSError if it cannot be started.
     """
-    if is_locked(sender_lock(spool)):
-        return None
+    started = _started.get(spool)
+    if (started is not None and started.poll() is None) or is_locked(sender_lock(spool)):
+        return False
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ISOLINE_")}
     # The sender finds this package where the training has found it.
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     command = [sys.executable, "-m", "isoline._sender", str(spool)]
     log = spool / SENDER_LOG
-    mode = "ab" if log.exists() and log.stat().st_size < _LOG_MAX_BYTES else "wb"
-    with log.open(mode) as output:
-        return subprocess.Popen(
+    with log.open("ab") as output:
+        if output.tell() > _LOG_MAX_BYTES:
+            output.truncate(0)
+        _started[spool] = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -56,3 +62,4 @@ def ensure_sender(spool: Path) -> subprocess.Popen[bytes] | None:
             start_new_session=sys.platform != "win32",
             creationflags=_DETACHED if sys.platform == "win32" else 0,
         )
+    return True

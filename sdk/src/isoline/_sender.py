@@ -62,16 +62,23 @@ class Sender:
         *,
         key_for: Callable[[str], str],
         includes_offline: bool = False,
+        server: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """
         spool: the folder of `_spool.py`.
         key_for: the key for a server's address, of streams that have none of their own.
         includes_offline: also what was logged offline, and what other machines left in a shared spool.
+        server: where to send what was logged offline, if not to the address it was given then.
         clock: seconds that never go back.
         """
         self.spool = spool
         self.deliveries: dict[Path, Delivery] = {}
+        self.rows_sent = 0
+        self.points_sent = 0
+        self.waiting_streams = 0
+        self.problems: dict[str, str] = {}
+        self._server = server
         self._transport = transport
         self._key_for = key_for
         self._includes_offline = includes_offline
@@ -96,10 +103,16 @@ class Sender:
         """Whether `stop` was called."""
         return self._stop.is_set()
 
-    def run(self, *, idle_s: float | None = None) -> None:
-        """Deliver.
+    def run(
+        self, *, idle_s: float | None = None, is_done: Callable[[list[Delivery]], bool] | None = None
+    ) -> None:
+        """Deliver, until `stop`.
 
-        idle_s: return after so many seconds in which nothing was left to do; None waits for `stop`.
+        idle_s: return as well after so many seconds in which nothing was left to do.
+        is_done: asked between requests with the streams under way; True returns as well.
+
+        Afterwards `rows_sent` and `points_sent` say what the server has taken, `waiting_streams` how many
+        have more, and `problems` what stands in the way, by run.
         """
         idle_since: float | None = None
         try:
@@ -116,6 +129,8 @@ class Sender:
                         return
                 else:
                     idle_since = None
+                if is_done is not None and not self._working and is_done(list(self.deliveries.values())):
+                    return
                 self._wake.wait(POLL_S if self._is_watching() else 10 * POLL_S)
                 self._wake.clear()
         finally:
@@ -124,8 +139,7 @@ class Sender:
     def is_idle(self) -> bool:
         """Whether no writer lives and nothing waits that a later try could deliver."""
         return not self._working and not any(
-            not delivery.is_over and not _waits_for_a_person(delivery)
-            for delivery in self.deliveries.values()
+            not delivery.is_over and not delivery.waits_for_a_person for delivery in self.deliveries.values()
         )
 
     def _is_watching(self) -> bool:
@@ -136,7 +150,7 @@ class Sender:
         """Take on new streams: when the folder has changed, and now and then what others have let go of."""
         try:
             mtime_ns = (self.spool / "streams").stat().st_mtime_ns
-        except FileNotFoundError:
+        except OSError:
             return
         if mtime_ns == self._streams_mtime_ns and now - self._discovered_at < DISCOVER_EVERY_S:
             return
@@ -155,7 +169,8 @@ class Sender:
             if not is_ours and not self._includes_offline:
                 self._left_alone.add(directory)
                 return
-            delivery = Delivery.open(directory, key_for=self._key_for)
+            server = None if manifest.is_online else self._server
+            delivery = Delivery.open(directory, key_for=self._key_for, server=server)
         except (OSError, msgspec.MsgspecError) as error:
             log.warning("Stream %s cannot be read: %s", directory.name, error)
             self._left_alone.add(directory)
@@ -212,6 +227,7 @@ class Sender:
             self._offer_again(delivery.manifest.server)
         if delivery.is_over:
             log.info("Stream %s: %s", directory.name, delivery.status.problem or "complete")
+            self._sum_up(delivery)
             delivery.close()
             del self.deliveries[directory]
             self._next_at.pop(directory, None)
@@ -246,18 +262,22 @@ class Sender:
     def _close(self) -> None:
         self._pool.shutdown(wait=True)
         for delivery in self.deliveries.values():
+            self._sum_up(delivery)
             delivery.close()
         self.deliveries.clear()
+
+    def _sum_up(self, delivery: Delivery) -> None:
+        self.rows_sent += delivery.rows_now
+        self.points_sent += delivery.points_now
+        if delivery.has_unsent:
+            self.waiting_streams += 1
+        if delivery.status.problem:
+            self.problems[delivery.manifest.run] = delivery.status.message or delivery.status.problem
 
 
 def _run_of(delivery: Delivery) -> tuple[str, str | None, str, str]:
     manifest = delivery.manifest
     return (manifest.server, manifest.team, manifest.project, manifest.run)
-
-
-def _waits_for_a_person(delivery: Delivery) -> bool:
-    is_stuck = delivery.status.problem in ("unauthorized", "forbidden", "refused")
-    return is_stuck and not is_locked(delivery.directory / WRITER_LOCK)
 
 
 def tidy(spool: Path, deliveries: dict[Path, Delivery], *, is_pressed: bool = False) -> None:

@@ -442,7 +442,7 @@ def stream_directories(spool: Path) -> list[Path]:
     try:
         with os.scandir(spool / "streams") as entries:
             return [Path(entry.path) for entry in entries if not entry.name.startswith(".")]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 

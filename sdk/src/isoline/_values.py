@@ -116,7 +116,7 @@ def _sort_one(out: Split, name: str, value: Any) -> None:
         out.refused.append(Refused("out_of_range", name, "An integer lies outside int64."))
     elif kind is not None:
         out.scalars[name] = value
-    elif isinstance(value, numbers.Real):
+    elif _is_real(value):
         out.scalars[name] = float(value)
     elif isinstance(value, (str, list, tuple, set, frozenset, datetime.date)) or hasattr(value, "tolist"):
         structure = plain(value)
@@ -129,6 +129,11 @@ def _sort_one(out: Split, name: str, value: Any) -> None:
         out.refused.append(
             Refused("unsupported", name, f"A {type(value).__name__} is neither scalar, text nor list.")
         )
+
+
+def _is_real(value: Any) -> bool:
+    # A Decimal is a number, but no `numbers.Real`; a complex number has no float.
+    return isinstance(value, numbers.Number) and hasattr(value, "__float__")
 
 
 def _unwrapped(value: Any) -> Any:
@@ -181,7 +186,7 @@ def plain(value: Any, depth: int = 0) -> Any:
         if kind_of(type(value)) == BOOL:
             return bool(value)
         return number if INT64_MIN <= number <= INT64_MAX else str(number)
-    if isinstance(value, numbers.Real):
+    if _is_real(value):
         return _plain_float(float(value))
     if depth >= DEPTH_MAX:
         return clean_text(str(value))

@@ -713,7 +713,7 @@ def _manifest_of(settings: Settings, config: dict[str, Any], tags: list[str], no
 
 def _unfinished_run(settings: Settings) -> str | None:
     """Return the run begun last from this folder that did not come to its end, as far as this spool knows."""
-    found: list[tuple[int, str]] = []
+    latest: dict[str, tuple[int, Path]] = {}
     for directory in stream_directories(settings.spool):
         try:
             manifest = load_manifest(directory)
@@ -722,9 +722,11 @@ def _unfinished_run(settings: Settings) -> str | None:
         is_alike = (manifest.server, manifest.team, manifest.project, manifest.directory) == (
             settings.url, settings.team, settings.project, str(Path.cwd())
         )  # fmt: skip
-        if is_alike and manifest.is_primary and not _is_finished(directory):
-            found.append((manifest.started_at_us, manifest.run))
-    return max(found)[1] if found else None
+        if is_alike and manifest.is_primary:
+            begun = (manifest.started_at_us, directory)
+            latest[manifest.run] = max(latest.get(manifest.run, begun), begun)
+    open_ones = [(at, run_id) for run_id, (at, directory) in latest.items() if not _is_finished(directory)]
+    return max(open_ones)[1] if open_ones else None
 
 
 def _is_finished(directory: Path) -> bool:
