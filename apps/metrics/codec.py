@@ -29,8 +29,8 @@ KIND_OF_LETTER: dict[str, Kind] = {letter: kind for kind, letter in LETTERS.item
 _PCODEC, _ARITHMETIC, _CONSTANT, _RAW, _BITS = range(5)
 _CHECKSUM = struct.Struct("<I")
 _RULE = struct.Struct("<Bqq")
-# Level 2 is where pcodec's size stops falling for noisy series (measured); higher levels only cost time.
-_CONFIG = ChunkConfig(compression_level=2)
+# Noisy float64 in 16,384 values: 7.32 bytes at level 2, 7.01 at 5, 6.96 at 8, in 195, 247 and 602 µs (measured).
+_CONFIG = ChunkConfig(compression_level=5)
 # Below this pcodec's header of about 27 bytes is most of its output.
 _WORTH_COMPRESSING = 8
 

@@ -24,8 +24,8 @@ def add(session: Session, groups: Mapping[int, Sequence[Group]]) -> None:
     grown = {place: _grown(stored.get(place), int(ids[-1]) + 1) for place, (ids, _) in fresh.items()}
     # All runs and blocks at once: a merge of few metrics costs as much as one of many.
     merged = facts.merge(
-        np.concatenate([grown[place][ids] for place, (ids, _) in fresh.items()]),
-        np.concatenate([made for _, made in fresh.values()]),
+        facts.concat([grown[place][ids] for place, (ids, _) in fresh.items()]),
+        facts.concat([made for _, made in fresh.values()]),
     )
     at = 0
     for place, (ids, _) in fresh.items():

@@ -43,6 +43,7 @@ FACT = np.dtype(
     ]
 )
 Facts = NDArray[np.void]  # of FACT
+_OPAQUE = np.dtype((np.void, FACT.itemsize))
 
 VERSION = 1
 _NAN_RANK = np.int64(-(2**63))
@@ -75,7 +76,7 @@ def value(ranks: Ints, kind: Kind) -> Values:
 def from_groups(groups: Sequence[Group]) -> tuple[Ids, Facts]:
     """Return the facts of all metrics in groups in any order: ids int32[m] ascending, facts FACT[m]."""
     ids = [np.empty(0, np.int32)]
-    facts = [np.empty(0, FACT)]
+    facts: list[Facts] = []
     for group in groups:
         if not group.rows:
             continue
@@ -83,7 +84,7 @@ def from_groups(groups: Sequence[Group]) -> tuple[Ids, Facts]:
         for part in ordered.columns:
             ids.append(part.ids)
             facts.append(_of_columns(part.values, ordered.axis.step, ordered.axis.time))
-    return collapse(np.concatenate(ids), np.concatenate(facts))
+    return collapse(np.concatenate(ids), concat(facts))
 
 
 def _of_columns(values: Values, step: Ints, time: Ints) -> Facts:
@@ -186,6 +187,14 @@ def finite_count(facts: Facts) -> Ints:
     """Return how many of the values were finite."""
     count: Ints = facts["count"] - facts["nan"] - facts["pinf"] - facts["ninf"]
     return count
+
+
+def concat(parts: Sequence[Facts]) -> Facts:
+    """Return all records, one array after the other. NumPy's own way compares the fields of each pair of arrays."""
+    if not parts:
+        return np.empty(0, FACT)
+    joined: Facts = np.concatenate([np.ascontiguousarray(part).view(_OPAQUE) for part in parts]).view(FACT)
+    return joined
 
 
 def collapse(ids: Ids, facts: Facts) -> tuple[Ids, Facts]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from apps.metrics import fact_rows, facts, stored_points
 from apps.metrics.blocks import METRICS_PER_BLOCK
-from apps.metrics.facts import FACT, Facts
+from apps.metrics.facts import Facts
 from apps.metrics.groups import Ids, Kind
 from apps.metrics.reading import Reading, Stored, reading
 
@@ -88,7 +88,7 @@ Part = tuple[Ids, Facts]
 def _collapsed(parts: Sequence[Part]) -> tuple[list[int], list[Any]]:
     ids, merged = facts.collapse(
         np.concatenate([np.empty(0, np.int32), *(ids for ids, _ in parts)]),
-        np.concatenate([np.empty(0, FACT), *(each for _, each in parts)]),
+        facts.concat([each for _, each in parts]),
     )
     return ids.tolist(), list(merged)
 

@@ -154,7 +154,7 @@ def _renew_facts(session: Session, run: int, wanted_blocks: Sequence[int]) -> No
             {"run": run, "block": block},
         )
         ids = [np.empty(0, np.int32)]
-        made = [np.empty(0, facts.FACT)]
+        made: list[facts.Facts] = []
         for start in range(0, len(found), _AT_ONCE):
             rows = session.rows(
                 f"SELECT {segments.WHOLE} FROM unnest(%(blocks)s::int[], %(ids)s::bigint[]) AS w (block, id)"
@@ -164,7 +164,7 @@ def _renew_facts(session: Session, run: int, wanted_blocks: Sequence[int]) -> No
             some_ids, some = facts.from_groups([group for row in rows for group in segments.groups(row)])
             ids.append(some_ids)
             made.append(some)
-        all_ids, collapsed = facts.collapse(np.concatenate(ids), np.concatenate(made))
+        all_ids, collapsed = facts.collapse(np.concatenate(ids), facts.concat(made))
         fact_rows.replace(session, run, block, all_ids, collapsed)
 
 
