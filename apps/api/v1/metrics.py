@@ -48,9 +48,19 @@ class MetricOut(serializers.Serializer[MetricFacts]):
     m2 = serializers.JSONField(help_text="Sum of squared distances from the mean.")
 
 
-class MetricListOut(serializers.Serializer[Any]):
+class MetricPageOut(serializers.Serializer[Any]):
     version = serializers.CharField()
-    metrics = MetricOut(many=True, help_text="In order of first appearance.")
+    items = MetricOut(many=True, help_text="In order of first appearance.")
+    next = serializers.CharField(allow_null=True)
+    total = serializers.IntegerField(help_text="How many the run has of those asked for.")
+
+
+class MetricsAsked(Asked):
+    q = serializers.CharField(required=False, max_length=1024, help_text="Part of the name.")
+    limit = serializers.IntegerField(min_value=1, max_value=1000, default=1000)
+    cursor = serializers.IntegerField(
+        min_value=0, max_value=10_000_000, default=0, help_text="The `next` of the page before."
+    )
 
 
 class LatestAsked(Asked):
@@ -70,14 +80,28 @@ class LatestRunOut(serializers.Serializer[Any]):
 class MetricsView(APIView):
     """GET /runs/{run}/metrics"""
 
-    @extend_schema(summary="The metrics of a run", tags=["metrics"], responses=MetricListOut)
+    @extend_schema(
+        summary="The metrics of a run", tags=["metrics"], parameters=[MetricsAsked], responses=MetricPageOut
+    )
     def get(self, request: Request, run: str) -> HttpResponse:
+        asked = MetricsAsked(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        wanted = asked.validated_data
         found = fetch(Run, request.principal, public_id=run)
         version = latest.version(found.pk)
-        etag = etag_of("metrics", found.public_id, version)
+        etag = etag_of("metrics", found.public_id, sorted(wanted.items()), version)
         if (same := unchanged(request, etag)) is not None:
             return same
-        content = {"version": version, "metrics": list(map(metric_out, latest.metric_list(found.pk)))}
+        part = wanted.get("q", "").casefold()
+        # A metric keeps its place, so a place is as good a cursor as a key.
+        there = [each for each in latest.metric_list(found.pk) if part in each.name.casefold()]
+        first, last = wanted["cursor"], wanted["cursor"] + wanted["limit"]
+        content = {
+            "version": version,
+            "items": list(map(metric_out, there[first:last])),
+            "next": str(last) if last < len(there) else None,
+            "total": len(there),
+        }
         return answer(content, etag=etag)
 
 

@@ -34,12 +34,18 @@ def logged(run):
 def test_metrics_are_listed_with_their_facts(reader, logged):
     answer = reader.get(f"/api/v1/runs/{logged.public_id}/metrics")
 
-    told = {each["name"]: each for each in answer.json()["metrics"]}
+    told = {each["name"]: each for each in answer.json()["items"]}
     assert list(told) == ["loss", "n", "ok"]
     assert (told["loss"]["count"], told["loss"]["nan"], told["loss"]["pinf"]) == (4, 1, 1)
     assert (told["n"]["kind"], told["n"]["last"]) == ("i64", 2**53 + 1)
     again = reader.get(f"/api/v1/runs/{logged.public_id}/metrics", HTTP_IF_NONE_MATCH=answer["ETag"])
     assert (again.status_code, again.content) == (304, b"")
+    page = reader.get(f"/api/v1/runs/{logged.public_id}/metrics?limit=2").json()
+    rest = reader.get(f"/api/v1/runs/{logged.public_id}/metrics?limit=2&cursor={page['next']}").json()
+    assert [each["name"] for each in page["items"] + rest["items"]] == ["loss", "n", "ok"]
+    assert (page["total"], rest["next"]) == (3, None)
+    found = reader.get(f"/api/v1/runs/{logged.public_id}/metrics?q=OS").json()
+    assert [each["name"] for each in found["items"]] == ["loss"]
 
 
 def test_history_is_exact_and_in_order(reader, logged):
