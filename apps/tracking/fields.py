@@ -200,7 +200,8 @@ def _field_numbers(project: int, entries: Sequence[Entry]) -> dict[str, int]:
     kinds: dict[str, tuple[bool, bool]] = {}
     for entry in entries:
         number, text = kinds.get(entry.path, (False, False))
-        kinds[entry.path] = (number or entry.number is not None, text or entry.text is not None)
+        is_number = entry.number is not None
+        kinds[entry.path] = (number or is_number, text or not is_number)
     paths = sorted(kinds)
     with connection.cursor() as cursor:
         cursor.execute(_KNOWN, {"project": project, "paths": paths})

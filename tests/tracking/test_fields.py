@@ -235,4 +235,4 @@ def test_the_dictionary_says_what_a_path_holds(project, run):
     fields.project(other.pk)
 
     held = {field.path: (field.has_number, field.has_text) for field in ProjectField.objects.all()}
-    assert held == {"config.lr": (True, True), "config.opt": (True, True), "metrics.loss": (True, False)}
+    assert held == {"config.lr": (True, False), "config.opt": (True, True), "metrics.loss": (True, False)}

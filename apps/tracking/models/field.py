@@ -9,6 +9,7 @@ class ProjectField(models.Model):
     """A path that runs of a project have a value at: `config.lr`, `metrics.loss`, `min(metrics.loss)`.
 
     The dictionary that queries are compiled with, completion and suggestions read, and RunField is narrow by.
+    has_number, has_text: some run has, or had, a number there; a text that is no number.
     """
 
     team_path = "project__team"

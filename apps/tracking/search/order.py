@@ -18,11 +18,15 @@ from typing import Any
 
 import msgspec
 from django.db.models import (
+    BigIntegerField,
     Case,
+    DateTimeField,
+    Exists,
     F,
     FilteredRelation,
     FloatField,
     IntegerField,
+    OuterRef,
     Q,
     QuerySet,
     TextField,
@@ -37,7 +41,7 @@ from apps.base.errors import Malformed
 from ..models import Run, RunField
 from .ast import Field
 from .attributes import ATTRIBUTES, Attribute
-from .compile import FieldNumbers
+from .compile import Compiled, FieldNumbers
 from .errors import QueryError
 from .parse import parse_field
 
@@ -168,15 +172,15 @@ class Order:
             for key in self._keys
         )
 
-    def phases(self, runs: QuerySet[Run]) -> list[Phase]:
-        """Return the parts of the list, in order; together they are all of the runs."""
+    def phases(self, runs: QuerySet[Run], asked: Compiled) -> list[Phase]:
+        """Return the parts of the list, in order; together they are all of the runs that were asked for."""
         if not self._keys:
-            return [Phase("all", *self._ended(runs, ()))]
+            return [Phase("all", *self._ended(runs.filter(asked.over("pk")), ()))]
         first, *others = self._keys
         runs, later = self._followed_by(runs, others)
         if first.field.scope == "run":
-            return self._attribute_phases(runs, first, later)
-        return self._field_phases(runs, first, later)
+            return self._attribute_phases(runs.filter(asked.over("pk")), first, later)
+        return self._field_phases(runs, asked, first, later)
 
     # The first key
 
@@ -192,11 +196,15 @@ class Order:
             Phase("missing", *self._ended(runs.filter(missing), later)),
         ]
 
-    def _field_phases(self, runs: QuerySet[Run], key: Key, later: tuple[Column, ...]) -> list[Phase]:
+    def _field_phases(
+        self, runs: QuerySet[Run], asked: Compiled, key: Key, later: tuple[Column, ...]
+    ) -> list[Phase]:
         held = self._numbers.of(key.field)
+        found = runs.filter(asked.over("pk"))
         if not held:
-            return [Phase("missing", *self._ended(runs, later))]
+            return [Phase("missing", *self._ended(found, later))]
         joined = runs.alias(_f0=FilteredRelation("fields", condition=Q(fields__field__in=held)))
+        joined = joined.filter(asked.over("_f0__run"))
         by_text = Column("_k0", key.descending)
         phases: list[Phase] = []
         if self._numbers.has_number(key.field) and not key.as_text:
@@ -204,7 +212,7 @@ class Order:
             phases.append(
                 Phase("number", *self._ended(numbered, (Column("_k0", key.descending, "number"), *later)))
             )
-        if self._numbers.has_text(key.field):
+        if self._numbers.has_text(key.field) or key.as_text:
             wanted = Q(_f0__text__isnull=False)
             if not key.as_text:
                 wanted &= Q(_f0__number__isnull=True)
@@ -215,7 +223,7 @@ class Order:
             phases.append(Phase("nan", *self._ended(joined.filter(_f0__number=_NAN), later)))
         if key.as_text:
             present = present.filter(text__isnull=False)
-        missing = runs.exclude(pk__in=present.values("run"))
+        missing = found.filter(~Exists(present.filter(run=OuterRef("pk"))))
         phases.append(Phase("missing", *self._ended(missing, later)))
         return phases
 
@@ -236,39 +244,50 @@ class Order:
                     columns.append(Column(f"{name}m", descending=False))
                 expression = _ordered(attribute)
                 if attribute.nullable:
-                    expression = Coalesce(expression, _LEAST[attribute.kind])
+                    least = _LEAST[attribute.kind]
+                    expression = Coalesce(expression, least, output_field=least.output_field)
                 runs = runs.annotate(**{name: expression})
                 columns.append(Column(name, key.descending, attribute.kind))
                 continue
             held = self._numbers.of(key.field)
             if not held:
                 continue
-            relation = f"_f{number}"
-            runs = runs.alias(**{relation: FilteredRelation("fields", condition=Q(fields__field__in=held))})
-            value, text = F(f"{relation}__number"), F(f"{relation}__text")
-            is_number = lookups.LessThan(value, Value(_NAN, output_field=FloatField()))
-            has_number = Q(is_number) if not key.as_text else Q(pk__in=[])
-            rank = Case(
-                When(has_number, then=Value(0)),
-                When(lookups.IsNull(text, False) & _not_a_number(value, key), then=Value(1)),
-                When(lookups.IsNull(F(f"{relation}__field"), False), then=Value(2)),
-                default=Value(3),
-                output_field=IntegerField(),
-            )
-            zero = Value(0.0, output_field=FloatField())
-            runs = runs.annotate(
-                **{
-                    f"{name}c": rank,
-                    f"{name}n": Case(When(has_number, then=value), default=zero, output_field=FloatField()),
-                    f"{name}t": Collate(Coalesce(text, Value(""), output_field=TextField()), "C"),
-                }
-            )
-            columns += [
-                Column(f"{name}c", descending=False),
-                Column(f"{name}n", key.descending, "number"),
-                Column(f"{name}t", key.descending),
-            ]
+            runs, added = self._joined(runs, number, key, held)
+            columns += added
         return runs, tuple(columns)
+
+    def _joined(
+        self, runs: QuerySet[Run], number: int, key: Key, held: list[int]
+    ) -> tuple[QuerySet[Run], list[Column]]:
+        """Add a field's columns: which part of the order the value is in, then the number, then the text.
+
+        Only those that the field has values for: what is never asked for, an index need not hold.
+        """
+        name, relation = f"_k{number}", f"_f{number}"
+        runs = runs.alias(**{relation: FilteredRelation("fields", condition=Q(fields__field__in=held))})
+        value, text = F(f"{relation}__number"), F(f"{relation}__text")
+        numbered = Q(lookups.LessThan(value, Value(_NAN, output_field=FloatField())))
+        parts = []
+        columns = [Column(f"{name}c", descending=False)]
+        if self._numbers.has_number(key.field) and not key.as_text:
+            zero = Value(0.0, output_field=FloatField())
+            parts.append(When(numbered, then=Value(0)))
+            runs = runs.annotate(
+                **{f"{name}n": Case(When(numbered, then=value), default=zero, output_field=FloatField())}
+            )
+            columns.append(Column(f"{name}n", key.descending, "number"))
+        if self._numbers.has_text(key.field) or key.as_text:
+            texts = lookups.IsNull(text, False) if key.as_text else lookups.IsNull(value, True)
+            parts.append(When(Q(lookups.IsNull(text, False)) & Q(texts), then=Value(1)))
+            words = Case(When(Q(texts), then=text), default=Value(""), output_field=TextField())
+            runs = runs.annotate(
+                **{f"{name}t": Collate(Coalesce(words, Value(""), output_field=TextField()), "C")}
+            )
+            columns.append(Column(f"{name}t", key.descending))
+        if not key.as_text:
+            parts.append(When(lookups.IsNull(F(f"{relation}__field"), False), then=Value(2)))
+        rank = Case(*parts, default=Value(3), output_field=IntegerField())
+        return runs.annotate(**{f"{name}c": rank}), columns
 
     def _ended(
         self, runs: QuerySet[Run], columns: tuple[Column, ...]
@@ -277,15 +296,10 @@ class Order:
         return runs, (*columns, Column("pk", descending=True))
 
 
-def _not_a_number(value: Any, key: Key) -> Any:
-    return lookups.IsNull(value, True) if not key.as_text else lookups.IsNull(F("pk"), False)
-
-
 _LEAST: dict[str, Any] = {
     "text": Value("", output_field=TextField()),
-    "time": Value(_LONG_AGO),
-    "number": Value(0),
-    "duration": Value(timedelta(0)),
+    "time": Value(_LONG_AGO, output_field=DateTimeField()),
+    "number": Value(0, output_field=BigIntegerField()),
 }
 
 

@@ -61,12 +61,12 @@ def run_list(
     keys = parse_order(sort) if isinstance(sort, str) else tuple(sort)
     limit = max(1, min(limit, MOST_RUNS))
     behind = _caught_up(ids, node, keys)
-    with costs_bounded(by_hash=_asks_for_fields(node)):
+    with costs_bounded():
         compiled = compile(node, ids, at=at)
         numbers = FieldNumbers(ids, [key.field for key in keys])
-        runs = _of_projects(among, ids).filter(compiled.condition)
+        runs = _of_projects(among, ids)
         order = Order(keys, numbers)
-        found, following = _page(order, runs, cursor, limit)
+        found, following = _page(order.phases(runs, compiled), order, cursor, limit)
         unknown = (*compiled.unknown, *unknown_fields([key.field for key in keys], numbers))
     return RunPage(found, following, behind, unknown)
 
@@ -81,18 +81,13 @@ def matching(
     """Return all runs of the query as a queryset, for counting and for acting on many. Raises QueryError."""
     ids = [project.pk for project in ([projects] if isinstance(projects, Project) else projects)]
     node = parse(query) if isinstance(query, str) else query
-    return _of_projects(among, ids).filter(compile(node, ids, at=at).condition)
+    return _of_projects(among, ids).filter(compile(node, ids, at=at).over("pk"))
 
 
 def count(projects: Project | Sequence[Project], query: str | Node = "") -> int:
     """Return how many runs match. Raises QueryError."""
-    node = parse(query) if isinstance(query, str) else query
-    with costs_bounded(by_hash=_asks_for_fields(node)):
-        return matching(projects, node).count()
-
-
-def _asks_for_fields(node: Node) -> bool:
-    return any(field.scope != "run" for field in ast.fields(node))
+    with costs_bounded():
+        return matching(projects, query).count()
 
 
 def _of_projects(among: QuerySet[Run] | None, ids: Sequence[int]) -> QuerySet[Run]:
@@ -108,8 +103,7 @@ def _caught_up(ids: Sequence[int], node: Node, keys: Sequence[Key]) -> int:
     return sum(projection.refresh(project) for project in ids)
 
 
-def _page(order: Order, runs: QuerySet[Run], cursor: str | None, limit: int) -> tuple[list[Run], str | None]:
-    phases = order.phases(runs)
+def _page(phases: list[Phase], order: Order, cursor: str | None, limit: int) -> tuple[list[Run], str | None]:
     after = None
     if cursor:
         phases, after = read_cursor(order, phases, cursor)
@@ -127,18 +121,13 @@ def _page(order: Order, runs: QuerySet[Run], cursor: str | None, limit: int) -> 
 
 
 @contextmanager
-def costs_bounded(timeout_ms: int = TIMEOUT_MS, *, by_hash: bool = False) -> Iterator[None]:
-    """Give every statement of the block that long. Raises QueryError `query_too_costly`.
-
-    by_hash: join what the indexes give by hashing, never row by row. What a condition on a field lets through
-    PostgreSQL cannot estimate (it knows how numbers are spread over all fields together), and where it expects
-    few of many it looks each up one by one: measured 4 to 8 times slower at 100,000 runs.
-    """
+def costs_bounded(timeout_ms: int = TIMEOUT_MS) -> Iterator[None]:
+    """Give every statement of the block that long, and room for its hashes. Raises QueryError `query_too_costly`."""
     chosen = {
         "statement_timeout": str(timeout_ms),
+        "work_mem": "64MB",
         "jit": "off",
         "max_parallel_workers_per_gather": "0",
-        "enable_nestloop": "off" if by_hash else "on",
     }
     nested = connection.in_atomic_block
     try:
