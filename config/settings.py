@@ -14,6 +14,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from apps.metrics import beat as metrics_beat
 from apps.operations.layout import APPLICATION_ROLE, OWNER_ROLE, Layout
+from apps.tracking import beat as tracking_beat
+from apps.tracking import beat as tracking_beat
 
 from . import env
 from .home import home_folder
@@ -207,7 +209,10 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "isoline"
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {**metrics_beat.SCHEDULE}
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    **metrics_beat.SCHEDULE,
+    **tracking_beat.SCHEDULE,
+}
 # Tasks one worker runs at the same time.
 WORKER_PROCESSES = env.integer("WORKER_PROCESSES", 2, least=1, most=64)
 
