@@ -15,7 +15,6 @@ from django.core.exceptions import ImproperlyConfigured
 from apps.metrics import beat as metrics_beat
 from apps.operations.layout import APPLICATION_ROLE, OWNER_ROLE, Layout
 from apps.tracking import beat as tracking_beat
-from apps.tracking import beat as tracking_beat
 
 from . import env
 from .home import home_folder
