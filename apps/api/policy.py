@@ -46,6 +46,7 @@ register("api:run-stop", POST=EDIT)
 register("api:run-heartbeat", POST=INGEST)
 register("api:run-clone", POST=EDIT)
 register("api:project-runs", GET=READ)
+register("api:completion", GET=READ)
 
 # What runs have sent
 register("api:batch", PUT=INGEST)

@@ -7,6 +7,7 @@ from django.urls import path
 from . import docs, schema
 from .v1 import (
     batches,
+    completion,
     forks,
     history,
     keys,
@@ -69,6 +70,7 @@ urlpatterns = [
     path("runs/<str:run>/stop", runs.RunStopView.as_view(), name="run-stop"),
     path("runs/<str:run>/heartbeat", runs.RunHeartbeatView.as_view(), name="run-heartbeat"),
     path("runs/<str:run>/clone", runs.RunCloneView.as_view(), name="run-clone"),
+    path("projects/<str:project>/completion", completion.CompletionView.as_view(), name="completion"),
     path("projects/<str:project>/runs", run_list.RunListView.as_view(), name="project-runs"),
     # What runs have sent
     path("runs/<str:run>/streams/<str:stream>/batches/<int:seq>", batches.BatchView.as_view(), name="batch"),

@@ -57,7 +57,7 @@ _connections: Counter[str] = Counter()
 def hub_of_this_loop() -> Hub:
     loop = asyncio.get_running_loop()
     if loop not in _hubs:
-        _hubs[loop] = Hub(progress=in_thread(reads.progress))
+        _hubs[loop] = Hub(progress=in_thread(reads.progress), news=in_thread(reads.news))
     return _hubs[loop]
 
 

@@ -33,10 +33,11 @@ from .groups import (
 )
 from .messages import Changed, RecordsAdded, RunChanged, TickRun
 from .outbox import Letter, tick
-from .reads import RunNow
+from .reads import ProjectNews, RunNow
 
 TICK_S = 0.25
 REPAIR_S = 5.0
+PROJECT_REPAIR_S = 15.0
 SUBSCRIBE_WAIT_S = 1.0
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ log = logging.getLogger(__name__)
 # The metrics a connection wants of a run: None for all.
 Wanted = frozenset[str] | None
 Progress = Callable[[list[int]], Awaitable[dict[int, RunNow]]]
+News = Callable[[list[int]], Awaitable[list[ProjectNews]]]
 
 
 class Listener(Protocol):
@@ -79,8 +81,10 @@ class ProjectFeed:
 class Hub:
     """One an event loop; begun by its first listener, ended when the last has left."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, *, progress: Progress, news: News) -> None:
+        """progress: where runs stand. news: what projects' readers might have missed lately."""
         self._progress = progress
+        self._news = news
         self._runs: dict[int, RunFeed] = {}
         self._projects: dict[int, ProjectFeed] = {}
         self._listeners: set[Listener] = set()
@@ -94,7 +98,7 @@ class Hub:
     def enter(self, listener: Listener) -> None:
         self._listeners.add(listener)
         if not self._tasks:
-            work = (self._hear, self._tick, self._repair)
+            work = (self._hear, self._tick, self._repair, self._repair_projects)
             self._tasks = [asyncio.create_task(_lasting(step)) for step in work]
 
     async def leave(self, listener: Listener) -> None:
@@ -137,9 +141,12 @@ class Hub:
                 await self._unsubscribe(project_group(project))
 
     def saw(self, run: int, streams: dict[int, int]) -> None:
-        """A new listener has been told how far the writers are."""
+        """The first listener of a run has been told how far the writers are.
+
+        Later ones say nothing new: those before them may have missed what they have read.
+        """
         feed = self._runs.get(run)
-        if feed is not None:
+        if feed is not None and len(feed.wanted) == 1:
             feed.saw(streams)
 
     # --- Redis ---------------------------------------------------------------------------------
@@ -263,6 +270,14 @@ class Hub:
                 if feed is not None and feed.saw(now.streams):
                     frame = Changed(run=feed.public_id, version=now.version, many=0)
                     _tell(feed.wanted, Letter.of(frame))
+
+    async def _repair_projects(self) -> None:
+        """Put runs that have been heard of lately into the next tick, whether or not they were in one."""
+        while True:
+            await asyncio.sleep(PROJECT_REPAIR_S)
+            if self._projects:
+                for each in await self._news(list(self._projects)):
+                    self._dirty(Dirty(project=each.project, runs={each.run: ("", each.state)}))
 
 
 def _tell(listeners: Iterable[Listener], letter: Letter) -> None:

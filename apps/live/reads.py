@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Q
+from django.utils.timezone import now
 
 from apps.accounts.access import fetch
 from apps.accounts.principal import Principal
 from apps.metrics import latest
 from apps.metrics.models import Stream
 from apps.tracking.models import Project, Run
+
+# Twice as long as the pause between two questions, and as a sign of life may be noted late.
+NEWS_AGE = timedelta(seconds=30)
+MOST_NEWS = 500
 
 
 @dataclass(frozen=True)
@@ -18,6 +26,15 @@ class RunNow:
     version: str
     state: str
     streams: dict[int, int]
+
+
+@dataclass(frozen=True)
+class ProjectNews:
+    """project: its row number. run: a public id."""
+
+    project: int
+    run: str
+    state: str
 
 
 def run_number(principal: Principal, public_id: str) -> int:
@@ -45,6 +62,15 @@ def progress(runs: list[int]) -> dict[int, RunNow]:
         )
         for run in runs
     }
+
+
+def news(projects: list[int]) -> list[ProjectNews]:
+    """Return the runs of the projects that were changed or heard of within the last NEWS_AGE."""
+    since = now() - NEWS_AGE
+    runs = Run.objects.live().filter(project__in=projects)
+    lately = runs.filter(Q(updated_at__gte=since) | Q(state=Run.State.RUNNING, last_seen_at__gte=since))
+    found = lately.order_by("-updated_at").values_list("project_id", "public_id", "state")[:MOST_NEWS]
+    return [ProjectNews(*each) for each in found]
 
 
 def is_all_visible(principal: Principal, *, runs: list[int], projects: list[int]) -> bool:

@@ -31,6 +31,7 @@ append = database_sync_to_async(inbox.append, thread_sensitive=False)
 @pytest.fixture(autouse=True)
 def _repairs_are_quick(monkeypatch):
     monkeypatch.setattr(hub, "REPAIR_S", 0.3)
+    monkeypatch.setattr(hub, "PROJECT_REPAIR_S", 0.4)
 
 
 class Chart:
@@ -103,6 +104,30 @@ async def test_a_hint_lost_as_the_last_is_made_good(run, follower, monkeypatch):
 
     changed = await follower.hear("changed")
     assert (changed["version"], changed["many"], changed.get("stream")) == ("1-0", 0, None)
+
+
+async def test_one_who_joins_later_does_not_hide_what_others_missed(run, follower, key, monkeypatch):
+    await follower.say("subscribe_run", run=run.public_id, metrics=["loss"])
+    await follower.hear("subscribed")
+    monkeypatch.setattr(publisher, "publish", lambda *_: None)
+    await append(run.pk, STREAM, 0, make_batch({"loss": [1.0]}))
+    other = Follower(key)
+    await other.connect()
+    await other.say("subscribe_run", run=run.public_id, metrics=["loss"])
+    assert (await other.hear("subscribed"))["streams"] == {"0": 1}
+
+    assert (await follower.hear("changed"))["version"] == "1-0"
+    await other.disconnect()
+
+
+async def test_a_lost_tick_is_made_good(project, run, follower, monkeypatch):
+    monkeypatch.setattr(publisher, "mark_dirty", lambda *_, **__: None)
+    await follower.say("subscribe_project", project=project.public_id)
+    await follower.hear("subscribed")
+    await sync_to_async(run.end)()
+
+    tick = await follower.hear("tick")
+    assert {each["run"]: each["state"] for each in tick["runs"]} == {run.public_id: "finished"}
 
 
 async def test_without_redis_points_are_stored_at_once_and_told_late(run, follower, engines):

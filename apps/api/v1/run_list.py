@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.db.models import prefetch_related_objects
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
@@ -19,17 +20,20 @@ from apps.tracking.search.run_list import costs_bounded, matching, run_list
 from ..json_values import plain
 from ..request import Request
 from ..shapes import Asked
-from .runs import RunOut, whole
+from .runs import RunOut
 
 MOST_FIELDS = 200
 MOST_COUNTED = 10_000
-# What a row with picked columns does not carry.
-_HEAVY = ("config", "summary", "metadata", "labels", "notes")
 
 
 class RunListAsked(Asked):
     q = serializers.CharField(
-        required=False, allow_blank=True, default="", max_length=10_000, help_text="A query."
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=10_000,
+        trim_whitespace=False,
+        help_text="A query.",
     )
     sort = serializers.CharField(
         required=False, allow_blank=True, default="", max_length=2000, help_text="`-metrics.loss,created`"
@@ -85,21 +89,19 @@ class RunListView(APIView):
         wanted = asked.validated_data
         found = fetch(Project, request.principal, public_id=project)
         fields = wanted.get("field")
-        among = whole(Run.with_removed.filter(deleted_at__isnull=not wanted["deleted"]))
+        among = Run.with_removed.filter(deleted_at__isnull=not wanted["deleted"])
         page = run_list(
             found,
             wanted["q"],
             wanted["sort"],
             cursor=wanted.get("cursor"),
             limit=wanted["limit"],
-            among=among.defer(*_HEAVY) if fields else among,
+            among=among,
         )
         total, is_exact = (None, True) if "cursor" in wanted else _counted(found, wanted)
         return Response(
             {
-                "items": _rows(page.runs, fields)
-                if fields
-                else [RunOut().to_representation(run) for run in page.runs],
+                "items": _rows(page.runs, fields) if fields else _whole(page.runs, found),
                 "next": page.cursor,
                 "total": total,
                 "total_is_exact": is_exact,
@@ -117,6 +119,14 @@ def _counted(project: Project, wanted: dict[str, Any]) -> tuple[int, bool]:
     with costs_bounded():
         counted = matching(project, wanted["q"], among=among)[: MOST_COUNTED + 1].count()
     return min(counted, MOST_COUNTED), counted <= MOST_COUNTED
+
+
+def _whole(runs: Sequence[Run], project: Project) -> list[dict[str, Any]]:
+    prefetch_related_objects(runs, "created_by", "created_by_service")
+    shape = RunOut()
+    for run in runs:
+        run.project = project
+    return [shape.to_representation(run) for run in runs]
 
 
 def _rows(runs: Sequence[Run], paths: list[str]) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ import pytest
 
 from apps.api.urls import urlpatterns
 from apps.metrics import inbox
-from apps.tracking import runs
+from apps.tracking import fields, runs
 from apps.tracking.models import Project, Run
 from tests.cast import client_with, make_key
 from tests.metrics.batches import STREAM, make_batch
@@ -162,6 +162,19 @@ def test_a_mistake_in_a_query_is_shown_where_it_is(reader, project):
     assert answer.json()["error"]["details"]["position"] >= 14
 
 
+def test_a_query_is_completed(reader, stranger, project):
+    run = runs.start(project, client_id="one", config={"learning_rate": 0.1})[0]
+    fields.project(run.pk)
+    url = f"/api/v1/projects/{project.public_id}/completion"
+    told = reader.get(url, {"q": "state = 'finished' and config.lea"}).json()
+
+    assert {"kind": "field", "text": "config.learning_rate"} in told["options"]
+    assert (told["start"], told["end"]) == (23, 33)
+    assert "=" in [each["text"] for each in reader.get(url, {"q": "config.learning_rate "}).json()["options"]]
+    assert reader.get(url).json()["options"]
+    assert stranger.get(url).status_code == 404
+
+
 def test_an_unknown_field_is_pointed_out(reader, project):
     runs.start(project, client_id="one", config={"learning_rate": 0.1})
     page = reader.get(f"/api/v1/projects/{project.public_id}/runs", {"q": "config.learning_rat = 1"}).json()
@@ -175,7 +188,7 @@ def test_a_page_of_runs_costs_the_same_number_of_queries(reader, project, django
     url = f"/api/v1/projects/{project.public_id}/runs"
     reader.get(url)
 
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(14):
         assert len(reader.get(url).json()["items"]) == 30
 
 
