@@ -249,18 +249,20 @@ class StreamWriter:
 
         values: as `_values.split` leaves them.
         """
-        # Another thread may end the segment between the plan and the row, but hardly three times.
-        for _ in range(3):
-            try:
-                self.append_row(values, step, time_us)
-                return
-            except Unplanned:
+        with self._lock:
+            # A signal handler's `log()` may end the segment between the plan and the row, but hardly three
+            # times.
+            for _ in range(3):
                 try:
-                    self.plan(values)
-                except OSError as error:
-                    self.fault = self.fault or error
-                    break
-        self.rows_lost += 1
+                    self.append_row(values, step, time_us)
+                    return
+                except Unplanned:
+                    try:
+                        self.plan(values)
+                    except OSError as error:
+                        self.fault = self.fault or error
+                        break
+            self.rows_lost += 1
 
     def plan(self, values: Mapping[str, Any]) -> None:
         """Define the columns of these names and types in the segment, so that `append_row` takes them.

@@ -54,6 +54,7 @@ from isoline.summary import Summary
 SYNC_EVERY_S = 1.0
 ROOM_EVERY_S = 5.0
 SENDER_EVERY_S = 10.0
+SENDER_AGAIN_S = 2.0
 STATUS_EVERY_S = 0.5
 ANSWER_PATIENCE_S = 10.0
 FINISH_POLL_S = 0.02
@@ -382,10 +383,19 @@ class Run:
     def _deliver(self, timeout_s: float | None) -> bool:
         if self.mode != "online":
             return False
-        self._ensure_sender()
         patience_s = self._settings.finish_timeout_s if timeout_s is None else timeout_s
+        deadline = time.monotonic() + patience_s
         needs_person = ("unauthorized", "forbidden", "refused", "gone")
-        self._wait(lambda status: status.is_complete or status.problem in needs_person, patience_s)
+        is_over = False
+        while not is_over:
+            # Again and again: the sender may be killed while we wait for it.
+            self._ensure_sender()
+            left_s = deadline - time.monotonic()
+            is_over = left_s <= SENDER_AGAIN_S
+            is_over |= self._wait(
+                lambda status: status.is_complete or status.problem in needs_person,
+                max(0.0, min(left_s, SENDER_AGAIN_S)),
+            )
         return self._status.is_complete
 
     def _forget(self) -> None:
