@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from datetime import UTC, datetime, timedelta
+
+from django.db import DatabaseError
 
 from apps.metrics import hints, inbox
 from apps.metrics.fold import fold_many
 from apps.metrics.session import autocommitted
+
+logger = logging.getLogger(__name__)
 
 # How long a run gathers batches before it is folded, and how many runs share a transaction.
 _GATHER_S = 0.5
@@ -35,7 +40,17 @@ def _fold_until(runs: list[int], stop: float) -> set[int]:
     """Fold slice after slice; what is left when the time is up is marked again."""
     compactable: set[int] = set()
     while runs:
-        done = fold_many(runs)
+        try:
+            done = fold_many(runs)
+        except DatabaseError:
+            raise  # It concerns them all, and passes: the reconciler finds them again.
+        except Exception:
+            # One run that cannot be folded must not hold up its neighbours: look for it among ever fewer.
+            if len(runs) == 1:
+                logger.exception("Run %d cannot be folded; its batches stay in the inbox", runs[0])
+                break
+            middle = len(runs) // 2
+            return compactable | _fold_until(runs[:middle], stop) | _fold_until(runs[middle:], stop)
         compactable.update(done.due)
         if not done.batches or time.monotonic() > stop:
             hints.mark(done.behind)

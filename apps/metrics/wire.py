@@ -129,7 +129,7 @@ def decode(
         column_names, kinds, groups = batch.names, batch.kinds, batch.groups
         rows, next_row = batch.rows, batch.next_row
     else:
-        parsed, raw_records = _parse(inflated)
+        parsed, raw_records = _checked_batch(inflated)
         records = _sound_records(map(_record, raw_records), rejections)
         table = _Table(rejections)
         axes = [_checked_axis(group) for group, _ in parsed]
@@ -159,8 +159,9 @@ def decode_stored(payload: bytes, encoding: str) -> Decoded:
 
     `rejected` and `digest` are empty: they were told when the batch was appended.
     """
-    inflated = inflate(payload, encoding)
-    parsed, raw_records = _parse(inflated)
+    # The limits are for what is sent: the canonical body of JSON rows may be larger than they were.
+    inflated = inflate(payload, encoding) if encoding else payload
+    parsed, raw_records = _opened(_decoded(_BATCH, inflated))
     table = _Table(None)
     axes = [_axis(group) for group, _ in parsed]
     groups = [
@@ -287,8 +288,8 @@ def _media_type(header: str) -> str:
     return name
 
 
-def _parse(inflated: bytes) -> tuple[list[_GroupAndBlocks], list[msgspec.Raw]]:
-    """Return the groups with their blocks, and the records undecoded."""
+def _checked_batch(inflated: bytes) -> tuple[list[_GroupAndBlocks], list[msgspec.Raw]]:
+    """As _opened, of a body that may claim to hold anything: counted before it becomes objects."""
     batch = _decoded(_BATCH, inflated)
     limits.check("groups", _array_size(batch.groups), limits.MAX_BLOCKS)
     limits.check("records", _array_size(batch.records), limits.MAX_RECORDS)
@@ -296,8 +297,13 @@ def _parse(inflated: bytes) -> tuple[list[_GroupAndBlocks], list[msgspec.Raw]]:
     limits.check("rows", sum(group.n for group in groups), limits.MAX_ROWS)
     blocks = sum(_array_size(group.blocks) for group in groups)
     limits.check("groups and blocks", len(groups) + blocks, limits.MAX_BLOCKS)
+    return _opened(batch)
+
+
+def _opened(batch: _Batch) -> tuple[list[_GroupAndBlocks], list[msgspec.Raw]]:
+    """Return the groups with their blocks, and the records undecoded."""
     return (
-        [(group, _decoded(_BLOCKS, group.blocks)) for group in groups],
+        [(group, _decoded(_BLOCKS, group.blocks)) for group in _decoded(_GROUPS, batch.groups)],
         _decoded(_RECORDS, batch.records),
     )
 

@@ -553,3 +553,17 @@ def test_fail_7_any_bytes_are_read_or_refused(body, content_type, encoding):
     for sent in (body, gzip.compress(body)):
         with contextlib.suppress(Malformed):
             decode(sent, content_type, encoding)
+
+
+def test_what_json_rows_became_is_read_back_however_large_it_grew():
+    # Two key sets over 80,000 calls: as columns the batch has more rows than a sender may claim.
+    rows = b",".join(
+        b'{"values":{"a":1.5,"b":2.5}}' if number % 2 else b'{"values":{"a":1.5}}' for number in range(80_000)
+    )
+    batch = wire.decode(
+        b'{"rows":[' + rows + b"]}", content_type=wire.JSON, content_encoding="", arrival_us=0, next_row=0
+    )
+
+    stored = wire.decode_stored(batch.payload, batch.encoding)
+
+    assert (stored.rows, stored.points) == (batch.rows, batch.points) == (80_000, 120_000)

@@ -1,0 +1,28 @@
+"""apps/metrics/schedule.py: what is due gets folded, and one bad run holds nobody up."""
+
+from __future__ import annotations
+
+import pytest
+from django.conf import settings
+from django.db import connections
+
+from apps.metrics import inbox, schedule
+from apps.metrics.models import Batch, Segment
+
+from .batches import STREAM, make_batch
+
+pytestmark = pytest.mark.django_db(databases="__all__")
+
+
+def test_a_run_that_cannot_be_folded_holds_up_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    runs = [7, 9, 11, 13]
+    for run in runs:
+        inbox.append(run, STREAM, 0, make_batch({"loss": [0.5]}))
+    with connections[settings.METRICS_DATABASE].cursor() as cursor:
+        cursor.execute("UPDATE metrics_batch SET payload = 'broken' WHERE run = 9")
+
+    schedule._fold_until(runs, stop=float("inf"))
+
+    assert set(Segment.objects.values_list("run", flat=True)) == {7, 11, 13}
+    assert list(Batch.objects.values_list("run", flat=True)) == [9]
+    assert "Run 9 cannot be folded" in caplog.text
