@@ -66,7 +66,7 @@ def in_thread(read: Any) -> Any:
     return database_sync_to_async(read, thread_sensitive=False)
 
 
-class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+class LiveConsumer(AsyncWebsocketConsumer):
     """What both addresses have in common; they differ in how a connection is admitted."""
 
     # Hints come through the hub, which unpacks them once for all connections of the process.

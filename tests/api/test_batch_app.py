@@ -18,6 +18,7 @@ from apps.tracking.models import Project
 from tests.api.v1.test_batches import body
 from tests.cast import make_key
 from tests.metrics.batches import STREAM
+from tests.metrics.statements import count_statements
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -132,3 +133,21 @@ def alice_key(alice, team):
 @pytest.fixture
 def foreign_key(mallory):
     return make_key(mallory)
+
+
+async def test_a_batch_that_follows_another_costs_one_statement_and_nothing_else(app, run, alice_key):
+    """With all that listens to a commit: the live hint, the sign of life, the dirty set."""
+    await put(app, run, body({"loss": [0.5]}), key=alice_key)
+    with count_statements() as statements:
+        status, _, _ = await put(app, run, body({"loss": [0.5]}, first_row=1), key=alice_key, seq=1)
+
+    assert status == 200
+    assert len(statements) == 1, statements
+
+
+async def test_a_deletion_is_noticed_at_once(app, run, alice_key):
+    await put(app, run, body({"loss": [0.5]}), key=alice_key)
+    await sync_to_async(run.remove)()
+
+    status, _, told = await put(app, run, body({"loss": [0.5]}, first_row=1), key=alice_key, seq=1)
+    assert (status, told["error"]["code"]) == (410, "deleted")

@@ -24,7 +24,7 @@ from ..shapes import Asked
 OUTPUTS = ["stdout", "stderr"]
 
 
-class LineOut(serializers.Serializer[console.Record]):
+class LineOut(serializers.Serializer[Any]):
     n = serializers.IntegerField(source="number", help_text="Its number in its stream and output.")
     time = serializers.IntegerField(help_text="µs since the epoch")
     fd = serializers.ChoiceField(source="kind", choices=OUTPUTS)

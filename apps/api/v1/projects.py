@@ -21,7 +21,7 @@ from ..request import Request
 from ..shapes import Asked
 
 
-class ProjectOut(serializers.Serializer[Project]):
+class ProjectOut(serializers.Serializer[Any]):
     id = serializers.CharField(source="public_id")
     team = serializers.CharField(source="team.slug")
     slug = serializers.CharField()

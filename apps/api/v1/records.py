@@ -18,7 +18,7 @@ from ..request import Request
 from ..shapes import Asked
 
 
-class RecordOut(serializers.Serializer[console.Record]):
+class RecordOut(serializers.Serializer[Any]):
     key = serializers.CharField()
     step = serializers.IntegerField()
     time = serializers.IntegerField(help_text="µs since the epoch")
@@ -46,7 +46,7 @@ class RecordKeysOut(serializers.Serializer[Any]):
     keys = serializers.ListField(child=serializers.CharField())
 
 
-class AlertOut(serializers.Serializer[console.Record]):
+class AlertOut(serializers.Serializer[Any]):
     title = serializers.CharField(source="content.title")
     text = serializers.CharField(source="content.text")
     level = serializers.CharField()

@@ -18,6 +18,7 @@ from apps.base.errors import Conflict, Invalid, NotFound
 from apps.base.ids import public_id
 from apps.tracking import heartbeat, runs
 from apps.tracking.models import Project, Run
+from apps.tracking.names import clean_name
 
 from ..json_values import plain
 from ..request import Request
@@ -358,21 +359,21 @@ def project_to_begin_in(principal: Principal, *, team: str | None, wanted: str |
         if principal.project_id is None:
             raise Invalid("Say in which project.", code="project_missing")
         return fetch(rows, principal, verb=Verb.INGEST, pk=principal.project_id)
-    place = {"team__slug": team} if team else {"team": _own_team(principal)}
-    for lookup in ("public_id", "slug", "name"):
+    of_team: dict[str, Any] = {"slug": team} if team else {"pk": _own_team(principal)}
+    within: dict[str, Any] = {f"team__{field}": value for field, value in of_team.items()}
+    name = clean_name(wanted)
+    # A public id says which one it is, whatever the team.
+    for lookup in ({"public_id": wanted}, {**within, "slug": wanted}, {**within, "name": name}):
         try:
-            # A public id says which one it is, whatever the team.
-            of_team = {} if lookup == "public_id" and not team else place
-            return fetch(rows, principal, verb=Verb.INGEST, **of_team, **{lookup: wanted})
+            return fetch(rows, principal, verb=Verb.INGEST, **lookup)
         except NotFound:
             continue
-    of_team: dict[str, Any] = {"slug": team} if team else {"pk": _own_team(principal)}
     found = fetch(Team, principal, verb=Verb.INGEST, **of_team)
     try:
-        return Project.objects.begin(found, name=wanted, by=principal.actor)
+        return Project.objects.begin(found, name=name, by=principal.actor)
     except Conflict:
         # Somebody else has just begun it.
-        return fetch(rows, principal, verb=Verb.INGEST, team=found, name=wanted)
+        return fetch(rows, principal, verb=Verb.INGEST, team=found, name=name)
 
 
 def _own_team(principal: Principal) -> int | None:
