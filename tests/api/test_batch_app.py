@@ -39,8 +39,9 @@ def run(transactional_db, team, alice):
 def app():
     app = BatchApp(django)
     yield app
-    begun = threading.Barrier(len(app._threads._threads))
-    for _ in range(begun.parties):
+    # Each waits for the others, so that every thread gets one.
+    begun = threading.Barrier(batch_app.THREADS)
+    for _ in range(batch_app.THREADS):
         app._threads.submit(lambda: (begun.wait(10), connections.close_all()))
     app._threads.shutdown()
 
