@@ -124,7 +124,6 @@ def bytes_on_disk() -> int:
 
 
 def empty() -> None:
-    from django.core.management import call_command
     from django.db import connection
 
     from apps.operations.layout import OWNER_ROLE

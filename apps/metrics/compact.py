@@ -70,12 +70,19 @@ def _compact_some(session: Session, runs: Sequence[int]) -> int:
 
 def _due(session: Session, runs: Sequence[int]) -> list[_Due]:
     rows = session.rows(
-        _DUE, {"runs": list(runs), "fan": FAN, "few": FEWEST, "most": MOST, "long": LONG_ROWS} | _SEALED
+        _DUE,
+        {
+            "runs": list(runs),
+            "fan": FAN,
+            "few": FEWEST,
+            "most": MOST,
+            "long": LONG_ROWS,
+            "sealed": segments.SEALED_ROWS,
+        },
     )
     return [_Due(*row) for row in rows]
 
 
-_SEALED = {"sealed": segments.SEALED_ROWS}
 _DUE = """
 SELECT run, block, level, sum(points)::bigint
 FROM (SELECT run, block, level, epoch, max(longest) AS longest, sum(points) AS points
@@ -143,7 +150,7 @@ _HEAPS_AT_ONCE = 8
 
 
 def _tidy(run: int) -> int:
-    """Sort overlapping sealed segments into one another and build the pyramid; return how many points were rewritten."""
+    """Sort overlapping sealed segments and build the pyramid; return how many points were rewritten."""
     rewritten = 0
     with writing() as session:
         bare = session.rows(

@@ -18,7 +18,6 @@ from django.db import transaction
 
 from apps.metrics.beat import SHARDS
 
-
 _TIMEOUT_S = 0.1
 _LEFT_ALONE_S = 2.0
 

@@ -52,7 +52,7 @@ def _remove(
     session: Session, run: int, candidates: Sequence[tuple[int, ...]], doomed: Doomed, reason: str
 ) -> int:
     lock(session, Lock.COMPACT, run)
-    hit = [place for place in _in_parts(session, run, candidates, doomed)]
+    hit = _hit(session, run, candidates, doomed)
     if not hit:
         return 0
     pyramid.drop_above(session, run, [number for _, number in hit])
@@ -63,7 +63,7 @@ def _remove(
     return removed
 
 
-def _in_parts(
+def _hit(
     session: Session, run: int, candidates: Sequence[tuple[int, ...]], doomed: Doomed
 ) -> list[tuple[int, int]]:
     """Return which candidates (block, id) hold a doomed row, reading only axes where that is possible."""

@@ -1,7 +1,8 @@
 """Several small groups as one value: what a fold writes for a block, and what an archive keeps.
 
-    sheaf = u8 version (1) | u16 groups | u32 length of the directory | directory | bodies | u32 CRC-32 of the directory
-    entry = u32 rows | u16 metrics | u32 axis length | u32 data length | u8 columnar | u16 offsets | i32 offset… | i16 member… | letters
+    sheaf = u8 version (1) | u16 groups | u32 length of the directory | directory | body… | u32 CRC-32 of the directory
+    entry = u32 rows | u16 metrics | u32 axis length | u32 data length | u8 columnar | u16 offsets
+            | i32 offset… | i16 member… | a letter for each member's kind
     body  = the axis (codec.encode_axis), then the data (codec.pack)
 
 A member is a metric's number less 256 × block. Little-endian throughout.

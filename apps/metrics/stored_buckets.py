@@ -32,8 +32,8 @@ def find(session: Session, stored: Sequence[Stored], where: Where, half_pixel: f
         return []
     axis = where.axis
     rows = session.rows(
-        f"""{stored_points.WANTED} SELECT w.run, w.source, w.upto_step, w.depth, e.block, e.id, e.members, e.kinds, e.buckets,
-       e.envelope_offsets
+        f"""{stored_points.WANTED} SELECT w.run, w.source, w.upto_step, w.depth, e.block, e.id,
+       e.members, e.kinds, e.buckets, e.envelope_offsets
 FROM w JOIN metrics_envelope e ON e.run = w.source AND e.block = w.block AND e.members && w.members
      AND e.{axis}_max >= w.x_min AND e.{axis}_min <= w.x_max
      AND e.widest_{axis} <= %(half_pixel)s::float8 AND e.step_max <= w.upto_step

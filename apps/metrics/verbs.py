@@ -216,12 +216,8 @@ def _give_to_children(session: Session, run: int, after_step: int) -> None:
 def _copy(session: Session, run: int, child: int, after_step: int, upto_step: int) -> None:
     head = session.row("SELECT names_digest FROM metrics_head WHERE run = %(run)s", {"run": child})
     assert head is not None
-    known = dict(
-        (number, (name, kind))
-        for number, name, kind in session.rows(
-            "SELECT number, name, kind FROM metrics_metric WHERE run = %(run)s", {"run": run}
-        )
-    )
+    metrics = session.rows("SELECT number, name, kind FROM metrics_metric WHERE run = %(run)s", {"run": run})
+    known = {number: (name, kind) for number, name, kind in metrics}
     registrar = Registrar(names.load(session, {child: head[0]})[child])
     for rows in _in_parts(
         session,

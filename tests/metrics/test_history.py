@@ -65,7 +65,7 @@ def test_overlapping_segments_are_merged() -> None:
     inbox.append(RUN, OTHER_STREAM, 0, make_batch({"b": np.arange(600)}))
 
     with patch.object(history, "_SEGMENTS_AT_ONCE", 1):
-        rows = [row for row in history.rows(RUN)]
+        rows = list(history.rows(RUN))
 
     assert [(row.step, row.time_us) for row in rows] == sorted((row.step, row.time_us) for row in rows)
     assert len(rows) == 3_600
