@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,19 +76,15 @@ def questions(project: Any) -> Iterator[tuple[object, ...]]:
     from apps.tracking.search.run_list import count, run_list
 
     for name, query, sort in QUESTIONS:
-        first = timed(lambda query=query, sort=sort: run_list(project, query, sort))
+        first = timed(partial(run_list, project, query, sort))
         cursor = None
         for _ in range(10):
             cursor = run_list(project, query, sort, cursor=cursor).cursor
             if cursor is None:
                 break
-        deep = (
-            timed(lambda query=query, sort=sort, cursor=cursor: run_list(project, query, sort, cursor=cursor))
-            if cursor
-            else []
-        )
+        deep = timed(partial(run_list, project, query, sort, cursor=cursor)) if cursor else []
         found = count(project, query)
-        counted = timed(lambda query=query: count(project, query), rounds=5)
+        counted = timed(partial(count, project, query), rounds=5)
         yield (
             name,
             f"{found:,}",
@@ -166,7 +163,7 @@ FROM (SELECT n, now() - n * interval '1 second' AS at FROM generate_series(1, %(
 _PATHS = """
 INSERT INTO tracking_projectfield (project_id, path, has_number, has_text)
 SELECT %(project)s, 'metrics.m' || n, true, false FROM generate_series(0, %(metrics)s - 1) AS n
-UNION ALL SELECT %(project)s, path, true, true FROM unnest('{config.lr,config.seed,config.depth,config.width,
+UNION ALL SELECT %(project)s, path, true, false FROM unnest('{config.lr,config.seed,config.depth,config.width,
     config.decay,config.batch,config.warmup}'::text[]) AS path
 UNION ALL SELECT %(project)s, path, false, true FROM unnest('{config.opt,config.note,config.data}'::text[])
 AS path

@@ -73,7 +73,8 @@ def _work_off(which: Q, budget_s: float) -> int:
         return 0
     seen, beyond = due[:MOST_DUE], len(due) > MOST_DUE
     versions = latest.versions([pk for pk, *_ in seen])
-    stale, settled = [], []
+    stale: list[int] = []
+    settled: list[int] = []
     for pk, version, fields_version, points_version in seen:
         current = version == fields_version and points_version == versions[pk]
         (settled if current else stale).append(pk)

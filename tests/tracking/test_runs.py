@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.utils.timezone import now
 
 from apps.accounts.models import User
 from apps.base.errors import Conflict, Gone, NotFound
-from apps.tracking import runs
-from apps.tracking.models import Project, Run
+from apps.tracking import fields, runs
+from apps.tracking.models import Project, Run, RunField
 from apps.tracking.models.run import RunEnded
 
 pytestmark = pytest.mark.django_db
@@ -143,3 +145,41 @@ def test_every_change_moves_the_version(run):
 
     assert run.version == before + 2
     assert run.tags == ["a", "b"]
+
+
+def test_what_was_deleted_long_ago_is_swept(project, run):
+    run.merge_config({"lr": 0.1})
+    fields.refresh(project.pk)
+    other, _ = runs.start(project, client_id="two")
+    for each in (run, other):
+        each.remove()
+    Run.objects.filter(pk=run.pk).update(deleted_at=now() - timedelta(days=31))
+
+    assert runs.sweep_deleted() == 1
+
+    assert list(Run.objects.all()) == [other]
+    assert not RunField.objects.exists()
+
+
+def test_a_project_deleted_long_ago_is_swept_with_its_runs(project, run):
+    project.remove()
+    Project.objects.update(deleted_at=now() - timedelta(days=31))
+
+    runs.sweep_deleted()
+
+    assert not Project.objects.exists()
+    assert not Run.objects.exists()
+
+
+def test_the_scheduled_tasks_exist():
+    from apps.tracking import beat, tasks
+
+    for entry in beat.SCHEDULE.values():
+        assert hasattr(tasks, entry["task"].rpartition(".")[2])
+
+
+def test_each_task_is_fine_with_nothing_to_do(db):
+    from apps.tracking import tasks
+
+    for task in ("apply_pending_records", "project_dirty_fields", "mark_silent", "sweep_deleted"):
+        assert getattr(tasks, task)() == 0

@@ -105,13 +105,11 @@ def compile(node: Node, projects: Sequence[int], *, at: datetime | None = None) 
 
     at: what `now` means.
 
-    Raises QueryError for a comparison that its field cannot have.
+    What its comparisons cannot be compared with is refused when the condition is taken: see over().
     """
     wanted = fields(node)
     numbers = FieldNumbers(projects, wanted)
-    compiled = Compiled(node, numbers, at or now(), unknown_fields(wanted, numbers))
-    compiled.over("pk")
-    return compiled
+    return Compiled(node, numbers, at or now(), unknown_fields(wanted, numbers))
 
 
 @dataclass(frozen=True)
@@ -127,6 +125,8 @@ class Compiled:
         """Return the condition over Run. key: what holds the run's number, where that is not its own column.
 
         A list that an index of fields puts in order is then filtered in the index, before any run is looked up.
+
+        Raises QueryError for a comparison that its field cannot have.
         """
         return _Compiler(self.numbers, self.at, key).condition(self.node)
 
@@ -211,7 +211,11 @@ class _Compiler:
     def _field_is_one_of(self, literals: Sequence[Literal_]) -> Q:
         """Texts and numbers are looked up as lists; the rest, one by one."""
         texts = [each.value for each in literals if isinstance(each.value, str)]
-        numbers = [each.value for each in literals if type(each.value) in (int, float)]
+        numbers = [
+            each.value
+            for each in literals
+            if isinstance(each.value, int | float) and not isinstance(each.value, bool)
+        ]
         wanted = _NEVER_ROW
         if texts:
             for text in texts:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -133,14 +133,16 @@ _PARTS = ("all", "number", "text", "nan", "missing")
 
 @dataclass(frozen=True)
 class Phase:
+    """runs: builds its queryset; most lists never come to their later phases."""
+
     part: str
-    runs: QuerySet[Run]
     columns: tuple[Column, ...]
+    runs: Callable[[], QuerySet[Run]]
 
     def page(self, after: Sequence[Any] | None, limit: int) -> list[tuple[Any, ...]]:
         """Return the values of the columns, of rows in order; the last of them is the run's key."""
         order = [("-" if column.descending else "") + column.name for column in self.columns]
-        runs = self.runs if after is None else self.runs.filter(self._behind(after))
+        runs = self.runs() if after is None else self.runs().filter(self._behind(after))
         return list(runs.order_by(*order).values_list(*(column.name for column in self.columns))[:limit])
 
     def _behind(self, values: Sequence[Any]) -> Q:
@@ -175,7 +177,7 @@ class Order:
     def phases(self, runs: QuerySet[Run], asked: Compiled) -> list[Phase]:
         """Return the parts of the list, in order; together they are all of the runs that were asked for."""
         if not self._keys:
-            return [Phase("all", *self._ended(runs.filter(asked.over("pk")), ()))]
+            return [Phase("all", _ended(), lambda: runs.filter(asked.over("pk")))]
         first, *others = self._keys
         runs, later = self._followed_by(runs, others)
         if first.field.scope == "run":
@@ -190,41 +192,46 @@ class Order:
         column = Column("_k0", key.descending, attribute.kind)
         missing = _missing(attribute)
         if missing is None:
-            return [Phase("all", *self._ended(named, (column, *later)))]
+            return [Phase("all", _ended(column, *later), lambda: named)]
         return [
-            Phase("all", *self._ended(named.filter(~missing), (column, *later))),
-            Phase("missing", *self._ended(runs.filter(missing), later)),
+            Phase("all", _ended(column, *later), lambda: named.filter(~missing)),
+            Phase("missing", _ended(*later), lambda: runs.filter(missing)),
         ]
 
     def _field_phases(
         self, runs: QuerySet[Run], asked: Compiled, key: Key, later: tuple[Column, ...]
     ) -> list[Phase]:
         held = self._numbers.of(key.field)
-        found = runs.filter(asked.over("pk"))
         if not held:
-            return [Phase("missing", *self._ended(found, later))]
-        joined = runs.alias(_f0=FilteredRelation("fields", condition=Q(fields__field__in=held)))
-        joined = joined.filter(asked.over("_f0__run"))
-        by_text = Column("_k0", key.descending)
+            return [Phase("missing", _ended(*later), lambda: runs.filter(asked.over("pk")))]
+        present = RunField.objects.filter(field__in=held)
+
+        def joined(*condition: Q) -> QuerySet[Run]:
+            # In one filter() all of it: another would join the rows once more.
+            relation = FilteredRelation("fields", condition=Q(fields__field__in=held))
+            return runs.alias(_f0=relation).filter(asked.over("_f0__run"), *condition)
+
+        def missing() -> QuerySet[Run]:
+            there = present.filter(text__isnull=False) if key.as_text else present
+            return runs.filter(asked.over("pk"), ~Exists(there.filter(run=OuterRef("pk"))))
+
         phases: list[Phase] = []
         if self._numbers.has_number(key.field) and not key.as_text:
-            numbered = joined.filter(_f0__number__lt=_NAN).annotate(_k0=F("_f0__number"))
+            columns = _ended(Column("_k0", key.descending, "number"), *later)
             phases.append(
-                Phase("number", *self._ended(numbered, (Column("_k0", key.descending, "number"), *later)))
+                Phase(
+                    "number", columns, lambda: joined(Q(_f0__number__lt=_NAN)).annotate(_k0=F("_f0__number"))
+                )
             )
         if self._numbers.has_text(key.field) or key.as_text:
-            wanted = Q(_f0__text__isnull=False)
+            columns = _ended(Column("_k0", key.descending), *later)
+            is_text = Q(_f0__text__isnull=False)
             if not key.as_text:
-                wanted &= Q(_f0__number__isnull=True)
-            texts = joined.filter(wanted).annotate(_k0=F("_f0__text"))
-            phases.append(Phase("text", *self._ended(texts, (by_text, *later))))
-        present = RunField.objects.filter(field__in=held)
+                is_text &= Q(_f0__number__isnull=True)
+            phases.append(Phase("text", columns, lambda: joined(is_text).annotate(_k0=F("_f0__text"))))
         if self._numbers.has_number(key.field) and not key.as_text and present.filter(number=_NAN).exists():
-            phases.append(Phase("nan", *self._ended(joined.filter(_f0__number=_NAN), later)))
-        if key.as_text:
-            present = present.filter(text__isnull=False)
-        missing = found.filter(~Exists(present.filter(run=OuterRef("pk"))))
-        phases.append(Phase("missing", *self._ended(missing, later)))
+            phases.append(Phase("nan", _ended(*later), lambda: joined(Q(_f0__number=_NAN))))
+        phases.append(Phase("missing", _ended(*later), missing))
         return phases
 
     # The other keys, and the end
@@ -289,11 +296,10 @@ class Order:
         rank = Case(*parts, default=Value(3), output_field=IntegerField())
         return runs.annotate(**{f"{name}c": rank}), columns
 
-    def _ended(
-        self, runs: QuerySet[Run], columns: tuple[Column, ...]
-    ) -> tuple[QuerySet[Run], tuple[Column, ...]]:
-        """Whatever is equal so far: the newest first. Keys grow with time, and no two are equal."""
-        return runs, (*columns, Column("pk", descending=True))
+
+def _ended(*columns: Column) -> tuple[Column, ...]:
+    """Whatever is equal so far: the newest first. Keys grow with time, and no two are equal."""
+    return (*columns, Column("pk", descending=True))
 
 
 _LEAST: dict[str, Any] = {
