@@ -11,8 +11,8 @@ import numpy as np
 
 from apps.metrics import fact_rows, facts, stored_points
 from apps.metrics.blocks import METRICS_PER_BLOCK
-from apps.metrics.facts import Facts
-from apps.metrics.groups import Ids, Kind
+from apps.metrics.facts import FACT, Facts
+from apps.metrics.groups import KINDS, Ids, Kind
 from apps.metrics.reading import Reading, Stored, reading
 
 Value = float | int | bool
@@ -68,29 +68,23 @@ def latest(runs: Sequence[int], names: Collection[str] | None = None) -> dict[in
     """Return run → name → facts of each metric that has a point, the inbox included. names: None for all."""
     with reading(runs, names) as opened:
         found = _facts(opened)
-    answer: dict[int, dict[str, MetricFacts]] = {}
-    for run in dict.fromkeys(runs):
-        keys = opened.columns[run].keys
-        made: dict[str, MetricFacts] = {}
-        for place, each in zip(*_collapsed(found.get(run, [])), strict=True):
-            if not each["count"]:
-                continue
-            name, kind = keys[place]
-            of_kind = _metric_facts(name, kind, each)
-            made[name] = _together(made[name], of_kind) if name in made else of_kind
-        answer[run] = made
-    return answer
+    return {run: _by_name(opened.columns[run].keys, found.get(run, [])) for run in dict.fromkeys(runs)}
 
 
-Part = tuple[Ids, Facts]
-
-
-def _collapsed(parts: Sequence[Part]) -> tuple[list[int], list[Any]]:
+def _by_name(keys: Sequence[tuple[str, Kind]], parts: Sequence[Part]) -> dict[str, MetricFacts]:
+    """Return the facts of a run's columns by name, in order of the columns."""
     ids, merged = facts.collapse(
         np.concatenate([np.empty(0, np.int32), *(ids for ids, _ in parts)]),
         facts.concat([each for _, each in parts]),
     )
-    return ids.tolist(), list(merged)
+    there = merged["count"] > 0
+    made: dict[str, MetricFacts] = {}
+    for name, of_kind in _metric_facts(keys, ids[there], merged[there]):
+        made[name] = _together(made[name], of_kind) if name in made else of_kind
+    return made
+
+
+Part = tuple[Ids, Facts]
 
 
 def _facts(opened: Reading) -> dict[int, list[Part]]:
@@ -114,9 +108,7 @@ def _facts(opened: Reading) -> dict[int, list[Part]]:
             chosen = row[[each.number % METRICS_PER_BLOCK for each in held]]
             places = np.array([each.place for each in held], np.int32)
             # A parent's facts are the child's only as far as the link goes; beyond, points must be read.
-            whole = np.array(
-                [f["last_step"] <= e.source.upto_step for f, e in zip(chosen, held, strict=True)], bool
-            )
+            whole = chosen["last_step"] <= (held[0].source.upto_step if held else 0)
             found.setdefault(run, []).append((places[whole], chosen[whole]))
             capped += [
                 each
@@ -144,32 +136,27 @@ def _of_capped(opened: Reading, capped: Sequence[Stored]) -> Iterator[tuple[int,
             yield run, facts.from_groups(groups)
 
 
-def _metric_facts(name: str, kind: Kind, row: Any) -> MetricFacts:
-    first, last, least, greatest = facts.value(
-        np.array([row["first"], row["last"], row["min"], row["max"]]), kind
-    ).tolist()
-    has_finite = bool(facts.finite_count(row) > 0)
-    return MetricFacts(
-        name=name,
-        kind=kind,
-        count=int(row["count"]),
-        nan=int(row["nan"]),
-        pinf=int(row["pinf"]),
-        ninf=int(row["ninf"]),
-        first_step=int(row["first_step"]),
-        first_time_us=int(row["first_time"]),
-        first=first,
-        last_step=int(row["last_step"]),
-        last_time_us=int(row["last_time"]),
-        last=last,
-        min=least if has_finite else None,
-        min_step=int(row["min_step"]),
-        max=greatest if has_finite else None,
-        max_step=int(row["max_step"]),
-        sum=float(row["sum"]),
-        mean=float(row["mean"]),
-        m2=float(row["m2"]),
-    )
+def _metric_facts(
+    keys: Sequence[tuple[str, Kind]], ids: Ids, merged: Facts
+) -> Iterator[tuple[str, MetricFacts]]:
+    """Yield (name, facts) of columns, field by field for all of a kind at once."""
+    kinds = np.array([KINDS.index(keys[place][1]) for place in ids.tolist()], np.int8)
+    made: dict[int, tuple[str, MetricFacts]] = {}
+    for number, kind in enumerate(KINDS):
+        of_kind = merged[kinds == number]
+        has_finite = facts.finite_count(of_kind) > 0
+        fields = []
+        for name in FACT.names or ():
+            column: list[Any] = of_kind[name].tolist()
+            if name in {"first", "last", "min", "max"}:
+                column = facts.value(np.ascontiguousarray(of_kind[name]), kind).tolist()
+            if name in {"min", "max"}:
+                column = [value if some else None for value, some in zip(column, has_finite, strict=True)]
+            fields.append(column)
+        for place, row in zip(ids[kinds == number].tolist(), zip(*fields, strict=True), strict=True):
+            made[place] = keys[place][0], MetricFacts(keys[place][0], kind, *row)
+    for place in ids.tolist():
+        yield made[place]
 
 
 def _together(one: MetricFacts, other: MetricFacts) -> MetricFacts:
