@@ -251,6 +251,32 @@ def test_forked_and_spawned_processes_continue_the_run(machine: Machine) -> None
     assert len(run.streams) <= 6
 
 
+def test_a_fork_while_other_threads_log_and_print_does_not_hang(machine: Machine) -> None:
+    """FAIL-12"""
+    code, out, err = machine.run(
+        "import os, threading, time, isoline\n"
+        "run = isoline.init()\n"
+        "is_on = True\n"
+        "def work(thread):\n"
+        "    n = 0\n"
+        "    while is_on:\n"
+        "        run.log({f'thread{thread}': n}); print(n, flush=True); n += 1\n"
+        "threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]\n"
+        "for thread in threads: thread.start()\n"
+        "for number in range(30):\n"
+        "    pid = os.fork()\n"
+        "    if pid == 0:\n"
+        "        print('child', flush=True); run.log({'child': number}); os._exit(0)\n"
+        "    os.waitpid(pid, 0)\n"
+        "is_on = False\n"
+        "for thread in threads: thread.join()\n"
+        "print(run.finish())\n"
+    )
+    assert (code, out.splitlines()[-1]) == (0, "True"), err
+    eventually(machine.is_delivered)
+    assert sorted(numbers(machine, "child")) == list(range(30))
+
+
 @pytest.mark.parametrize(
     ("ending", "state"),
     [

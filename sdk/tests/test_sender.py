@@ -77,6 +77,22 @@ def test_a_runs_own_process_creates_it(spool: Path, server: MemoryTransport, sen
     assert len(server.run().streams) == 4
 
 
+def test_one_answer_wakes_all_that_wait_for_the_server(
+    spool: Path, server: MemoryTransport, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isoline._delivery.BACKOFF_FIRST_S", 1000.0)
+    monkeypatch.setattr("isoline._delivery.BACKOFF_MAX_S", 1000.0)
+    server.fault = lambda request: Answer(0)
+    waiting = [make_writer(spool, run=f"run{number}") for number in range(3)]
+    for writer in waiting:
+        log(writer, {"n": 1})
+    eventually(lambda: all(load_status(writer.directory).problem == "away" for writer in waiting))
+    server.fault = lambda request: None
+    late = make_writer(spool, run="late")
+    log(late, {"n": 1})
+    eventually(lambda: len(server.runs) == 4 and all(run.rows for run in server.runs.values()))
+
+
 def test_a_fault_with_one_stream_leaves_the_others(
     spool: Path, server: MemoryTransport, sender: Sender
 ) -> None:

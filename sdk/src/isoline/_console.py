@@ -122,6 +122,11 @@ class Capture:
             tee.is_open = False
         self.flush()
 
+    def after_fork(self) -> None:
+        """In a forked child: another thread of the parent's may have held a lock."""
+        for _, tee in self._tees:
+            tee.free()
+
     def flush(self) -> None:
         """Send what has changed: unfinished lines, and bars on their way."""
         for _, tee in self._tees:
@@ -134,6 +139,9 @@ class _Tee:
         self.is_open = True
         self._assembler = assembler
         self._send = send
+        self.free()
+
+    def free(self) -> None:
         # Reentrant: sending may print, and a signal handler may print in the middle of a print.
         self._lock = threading.RLock()
         self._is_busy = False

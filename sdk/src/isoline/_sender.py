@@ -89,6 +89,7 @@ class Sender:
         self._working: dict[Path, Future[bool]] = {}
         self._next_at: dict[Path, float] = {}
         self._left_alone: set[Path] = set()
+        self._away: set[str] = set()
         self._discovered_at = -1e9
         self._streams_mtime_ns = 0
         self._tidied_at = clock()
@@ -222,6 +223,7 @@ class Sender:
             return
         if is_behind:
             self._next_at[directory] = now
+        self._note_reach(delivery, now)
         if delivery.has_met_older_server:
             delivery.has_met_older_server = False
             self._offer_again(delivery.manifest.server)
@@ -232,6 +234,16 @@ class Sender:
             del self.deliveries[directory]
             self._next_at.pop(directory, None)
             self._left_alone.add(directory)
+
+    def _note_reach(self, delivery: Delivery, now: float) -> None:
+        """When a server that was away answers one stream, the others need not wait out their pauses."""
+        if delivery.status.problem == "away":
+            self._away.add(delivery.server)
+        elif delivery.server in self._away and not delivery.tries:
+            self._away.discard(delivery.server)
+            for other in self.deliveries.values():
+                if other.server == delivery.server and other.status.problem == "away":
+                    other.wake_at = now
 
     def _offer_again(self, server: str) -> None:
         """A server has forgotten things: ask it about what it had acknowledged whole, too."""

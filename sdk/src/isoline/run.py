@@ -570,6 +570,9 @@ class Run:
         """In a forked child: nothing of the parent's is ours, until the child logs."""
         self._lock = threading.RLock()
         self._attendant = None
+        self._tell = Teller(is_quiet=self._settings.is_quiet)
+        if self._capture is not None:
+            self._capture.after_fork()
 
     def __reduce__(self) -> tuple[Callable[..., Run], tuple[Any, ...]]:
         """A run given to a spawned process is the same run there, under a stream of its own."""
