@@ -215,6 +215,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 # Tasks one worker runs at the same time.
 WORKER_PROCESSES = env.integer("WORKER_PROCESSES", 2, least=1, most=64)
 
+# --- Runs ----------------------------------------------------------------------------------------
+
+# A run of which nothing was heard for so long is called crashed, until it speaks.
+RUN_SILENCE_S = env.integer("RUN_SILENCE_S", 300, least=5, most=604_800)
+
 # --- REST ----------------------------------------------------------------------------------------
 
 REST_FRAMEWORK: dict[str, Any] = {

@@ -18,7 +18,6 @@ from django.utils.timezone import now
 from . import signals
 from .models import Run
 
-DEFAULT_SILENCE_S = 300
 _MOST_OFTEN_S = 10.0
 _REMEMBERED = 50_000
 
@@ -26,7 +25,7 @@ _noted: dict[int, float] = {}
 
 
 def silence_s() -> float:
-    return float(getattr(settings, "RUN_SILENCE_S", DEFAULT_SILENCE_S))
+    return float(settings.RUN_SILENCE_S)
 
 
 def hear(run: int) -> None:

@@ -16,7 +16,7 @@ from apps.metrics.groups import Axis, Columns, Group
 from apps.tracking import definitions, fields, runs
 from apps.tracking.models import Project, ProjectField, Run, RunField
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 STREAM = UUID(int=1)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.models import User
@@ -22,7 +22,7 @@ from apps.tracking.models import (
     Run,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 STREAM = UUID(int=1)
 
@@ -146,7 +146,7 @@ def test_what_was_not_committed_is_applied_when_asked_again(run, monkeypatch):
     assert texts(console.lines(run.pk)) == ["x"]
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, databases="__all__")
 def test_two_workers_at_once_apply_each_record_once(run):
     for seq in range(40):
         sent = {"type": "value", "key": "k", "row": seq, "step": seq, "time": seq, "value": seq}
@@ -157,7 +157,7 @@ def test_two_workers_at_once_apply_each_record_once(run):
         try:
             applied.append(records.apply_pending(run.pk, wait_ms=wait_ms))
         finally:
-            connection.close()
+            connections.close_all()
 
     threads = [threading.Thread(target=work, args=[wait_ms]) for wait_ms in (None, None, 0, 500)]
     for thread in threads:
@@ -170,7 +170,7 @@ def test_two_workers_at_once_apply_each_record_once(run):
     assert run.config == {str(seq): seq for seq in range(40)}
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, databases="__all__")
 def test_an_append_has_its_records_applied_before_it_answers(run):
     send(run, 0, {"type": "name", "text": "at once"})
 
@@ -178,7 +178,7 @@ def test_an_append_has_its_records_applied_before_it_answers(run):
     assert inbox.runs_with_pending_records() == []
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, databases="__all__")
 def test_what_the_hint_lost_the_reconciler_finds(run, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(records, "_lock", lambda *_: None)
@@ -199,9 +199,7 @@ def test_the_number_of_statements_does_not_grow_with_batches_or_records(run):
                 *[{"type": "console", "lines": [one]} for one in lines],
                 {"type": "tags", "add": ["a"]},
             )
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             apply(run)
         return [query for query in queries if "metrics_" not in query["sql"]]
 

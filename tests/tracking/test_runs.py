@@ -4,7 +4,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connections
 from django.utils.timezone import now
 
 from apps.accounts.models import User
@@ -13,7 +13,7 @@ from apps.tracking import fields, runs
 from apps.tracking.models import Project, Run, RunField
 from apps.tracking.models.run import RunEnded
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_a_deleted_run_is_gone_until_it_is_restored(project, run):
     assert runs.start(project, client_id="one")[0] == run
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, databases="__all__")
 def test_many_that_start_one_run_at_once_get_the_same(project):
     got: list[tuple[int, bool]] = []
     together = threading.Barrier(6)
@@ -84,7 +84,7 @@ def test_many_that_start_one_run_at_once_get_the_same(project):
             run, made = runs.start(project, client_id="rank")
             got.append((run.pk, made))
         finally:
-            connection.close()
+            connections.close_all()
 
     threads = [threading.Thread(target=begin) for _ in range(6)]
     for thread in threads:

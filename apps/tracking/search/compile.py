@@ -17,6 +17,7 @@ from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from typing import Any
 
+from django.db import connection
 from django.db.models import BooleanField, Expression, F, Func, Q, QuerySet, TextField, Value, lookups
 from django.db.models.functions import Coalesce, Collate
 from django.utils.dateparse import parse_date, parse_datetime
@@ -45,8 +46,6 @@ from .ast import (
 from .attributes import ATTRIBUTES, Attribute
 from .errors import QueryError
 
-# One case for letters of every script, one order whatever the database's locale.
-_COLLATION = "pg_c_utf8"
 _NAN = math.nan
 _SUGGESTED_FROM = 5000
 
@@ -358,7 +357,7 @@ def _matches(column: Expression | F, how: Pattern, literal: Literal_) -> Q:
     _check_storable(pattern, literal)
     if how == "matches":
         text, ignore_case = regex.canonical(pattern, span=literal.span)
-        return Q(_Operator(Collate(column, _COLLATION), Value(text), operator="~*" if ignore_case else "~"))
+        return Q(_Operator(Collate(column, _collation()), Value(text), operator="~*" if ignore_case else "~"))
     if how == "contains":
         pattern = "%" + re.sub(r"([%_\\])", r"\\\1", pattern) + "%"
     elif (len(pattern) - len(pattern.rstrip("\\"))) % 2:
@@ -366,7 +365,12 @@ def _matches(column: Expression | F, how: Pattern, literal: Literal_) -> Q:
             "A pattern may not end with a single backslash.", span=literal.span, code="bad_pattern"
         )
     operator = "LIKE" if how == "like" else "ILIKE"
-    return Q(_Operator(Collate(column, _COLLATION), Value(pattern), operator=operator))
+    return Q(_Operator(Collate(column, _collation()), Value(pattern), operator=operator))
+
+
+def _collation() -> str:
+    """Case is ignored for letters of every script, whatever the database's locale; before PostgreSQL 17, of ASCII."""
+    return "pg_c_utf8" if getattr(connection, "pg_version", 0) >= 170_000 else "C"
 
 
 class _IsTrue(Func):

@@ -18,7 +18,7 @@ from apps.tracking.search.unparse import unparse
 
 from .queries import AT, holds, queries, sketches
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 ON_ONE_DATABASE = settings(
     deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60

@@ -9,7 +9,7 @@ from apps.tracking import fields, runs
 from apps.tracking.models import Project
 from apps.tracking.search.complete import complete
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from apps.tracking.search.run_list import count, run_list
 
 from .queries import look_up, sketches
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 
 @pytest.fixture
