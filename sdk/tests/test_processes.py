@@ -263,7 +263,7 @@ def test_a_fork_while_other_threads_log_and_print_does_not_hang(machine: Machine
         "        run.log({f'thread{thread}': n}); print(n, flush=True); n += 1\n"
         "threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]\n"
         "for thread in threads: thread.start()\n"
-        "for number in range(30):\n"
+        "for number in range(12):\n"
         "    pid = os.fork()\n"
         "    if pid == 0:\n"
         "        print('child', flush=True); run.log({'child': number}); os._exit(0)\n"
@@ -274,7 +274,7 @@ def test_a_fork_while_other_threads_log_and_print_does_not_hang(machine: Machine
     )
     assert (code, out.splitlines()[-1]) == (0, "True"), err
     eventually(machine.is_delivered)
-    assert sorted(numbers(machine, "child")) == list(range(30))
+    assert sorted(numbers(machine, "child")) == list(range(12))
 
 
 @pytest.mark.parametrize(

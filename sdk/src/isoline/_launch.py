@@ -5,6 +5,7 @@ Kept apart from `_sender.py` so that a training never imports the HTTP client.
 
 from __future__ import annotations
 
+import atexit
 import os
 import platform
 import re
@@ -23,6 +24,13 @@ _DETACHED = 0x00000008 | 0x00000200
 
 # By spool, what this process has started last: it may not hold its lock yet.
 _started: dict[Path, subprocess.Popen[bytes]] = {}
+
+
+@atexit.register
+def _leave_senders() -> None:
+    # They outlive us on purpose; without this Python would warn of each.
+    for process in _started.values():
+        process.returncode = 0
 
 
 def host_name() -> str:
