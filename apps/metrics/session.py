@@ -27,21 +27,29 @@ class Session:
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection = connection
 
-    def rows(self, query: str, params: Mapping[str, Any] | None = None) -> list[Row]:
-        """Return what a statement answers."""
+    def rows(
+        self, query: str, params: Mapping[str, Any] | None = None, *, is_prepared: bool = False
+    ) -> list[Row]:
+        """Return what a statement answers.
+
+        is_prepared: keep its plan. For a statement whose plan costs more than its work and is the same
+        however large the tables are.
+        """
         with self._connection.wrap_database_errors, self._cursor() as cursor:
-            cursor.execute(cast("QueryNoTemplate", query), params, binary=True)
+            cursor.execute(cast("QueryNoTemplate", query), params, binary=True, prepare=is_prepared)
             return cursor.fetchall()
 
-    def row(self, query: str, params: Mapping[str, Any] | None = None) -> Row | None:
+    def row(
+        self, query: str, params: Mapping[str, Any] | None = None, *, is_prepared: bool = False
+    ) -> Row | None:
         """Return the first row of what a statement answers, or None."""
-        found = self.rows(query, params)
+        found = self.rows(query, params, is_prepared=is_prepared)
         return found[0] if found else None
 
     def execute(self, query: str, params: Mapping[str, Any] | None = None) -> int:
         """Run a statement; return how many rows it touched."""
         with self._connection.wrap_database_errors, self._cursor() as cursor:
-            cursor.execute(cast("QueryNoTemplate", query), params)
+            cursor.execute(cast("QueryNoTemplate", query), params, prepare=False)
             return cursor.rowcount
 
     def copy(self, table: str, columns: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> None:
@@ -74,4 +82,7 @@ def _connected() -> BaseDatabaseWrapper:
     connection = connections[settings.METRICS_DATABASE]
     connection.close_if_health_check_failed()
     connection.ensure_connection()
+    if "prepare_threshold" not in connection.settings_dict["OPTIONS"]:
+        # Django leaves prepared statements off, for connection poolers that cannot pass them on.
+        connection.connection.prepare_threshold = 0
     return connection
