@@ -20,7 +20,7 @@ from tests.cast import make_key
 from tests.metrics.batches import STREAM
 from tests.metrics.statements import count_statements
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 
 
 async def django(scope, receive, send):

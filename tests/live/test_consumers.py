@@ -19,7 +19,7 @@ from tests.metrics.batches import OTHER_STREAM, STREAM, make_batch
 
 from .conftest import Follower
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 
 append = database_sync_to_async(inbox.append, thread_sensitive=False)
 

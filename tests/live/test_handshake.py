@@ -12,7 +12,7 @@ from websockets.sync.client import connect
 from apps.metrics import inbox
 from tests.metrics.batches import STREAM, make_batch
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 
 
 def refusal(url, **headers):

@@ -13,7 +13,7 @@ from apps.metrics.wire import decode_stored, encode
 from tests.metrics.batches import STREAM, make_group
 from tests.metrics.statements import count_statements
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 
 def body(values=None, *, records=(), **axis):

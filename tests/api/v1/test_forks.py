@@ -7,7 +7,7 @@ from apps.tracking import runs
 from apps.tracking.models import Project
 from tests.metrics.batches import STREAM, make_batch
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 
 def steps(client, run):

@@ -7,7 +7,7 @@ from apps.tracking import records
 from tests.metrics.batches import STREAM, make_batch
 
 # Records are applied in transactions of their own.
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 
 
 def line(n, **more):

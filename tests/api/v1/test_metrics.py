@@ -19,7 +19,7 @@ from apps.metrics.fold import fold
 from apps.tracking import runs
 from tests.metrics.batches import STREAM, make_batch
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 
 @pytest.fixture

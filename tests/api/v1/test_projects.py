@@ -4,7 +4,7 @@ import pytest
 
 from apps.tracking.models import Project
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 
 def test_a_project_is_made_and_found(api):

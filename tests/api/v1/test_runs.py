@@ -9,7 +9,7 @@ from apps.tracking.models import Project, Run
 from tests.cast import client_with, make_key
 from tests.metrics.batches import STREAM, make_batch
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 
 def test_a_run_is_begun_in_a_project_made_on_demand(writer, team):
