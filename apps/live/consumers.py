@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 import time
 import weakref
@@ -41,6 +42,9 @@ from .outbox import CUT_BYTES, Letter, Outbox, TooSlow
 
 PROTOCOL = 1
 RECHECK_S = 30.0
+# Rights that could not be checked for so long count as ended; until then every RETRY_S is a new attempt.
+UNCHECKED_S = 35.0
+RETRY_S = 1.0
 MAX_SUBSCRIPTIONS = 1_000
 MAX_CONNECTIONS = 200
 MESSAGES_PER_S, MESSAGE_BURST = 50, 200
@@ -49,6 +53,9 @@ CLOSE_UNAUTHENTICATED = 4401
 CLOSE_NO_LONGER_YOURS = 4403
 CLOSE_TOO_SLOW = 4408
 CLOSE_TOO_BIG = 1009
+CLOSE_TRY_AGAIN = 1013
+
+logger = logging.getLogger(__name__)
 
 _hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = weakref.WeakKeyDictionary()
 _connections: Counter[str] = Counter()
@@ -211,12 +218,21 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def _watch(self) -> None:
         """Check the rights again when told to, and every RECHECK_S anyway."""
+        checked_at = time.monotonic()
         while True:
             with contextlib.suppress(TimeoutError):
                 wait_s = random.uniform(0.8, 1) * RECHECK_S  # noqa: S311
                 await asyncio.wait_for(self._check_asked.wait(), wait_s)
             self._check_asked.clear()
-            code = await self._check()
+            try:
+                code = await self._check()
+                checked_at = time.monotonic()
+            except Exception as error:
+                # The database does not answer, most likely. Whoever watches must not stop watching for it.
+                logger.warning("Rights on a websocket could not be checked, trying again: %s", error)
+                code = None if time.monotonic() - checked_at < UNCHECKED_S else CLOSE_TRY_AGAIN
+                self._check_asked.set()
+                await asyncio.sleep(RETRY_S)
             if code is not None:
                 self._end(code)
                 return

@@ -11,10 +11,11 @@ import time
 import pytest
 from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
+from django.db import OperationalError
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from apps.live import consumers, hub
+from apps.live import consumers, hub, reads
 from apps.live.groups import BatchAppended, run_group
 from apps.live.publisher import publisher
 from apps.metrics import inbox, tiles
@@ -165,8 +166,45 @@ async def test_ws_3_without_a_hint_the_next_check_closes(run, alice, team, monke
     assert await follower.closed_with(timeout_s=3) == 4401
 
 
+async def test_ws_3_a_check_that_fails_is_repeated_until_it_tells(run, alice, monkeypatch):
+    monkeypatch.setattr(consumers, "RETRY_S", 0.05)
+    follower = Follower(await sync_to_async(make_key)(alice, scopes=["read"]))
+    await follower.connect()
+    await follower.say("subscribe_run", run=run.public_id)
+    await follower.hear("subscribed")
+    failures = [OperationalError("the database restarts")] * 3
+    admitted = consumers.KeyConsumer.readmit
+
+    def shaky(*about):
+        if failures:
+            raise failures.pop()
+        return admitted(*about)
+
+    monkeypatch.setattr(consumers.KeyConsumer, "readmit", staticmethod(shaky))
+    await sync_to_async(lambda: [key.revoke() for key in alice.api_keys.all()])()
+
+    assert await follower.closed_with(timeout_s=5) == 4401
+    assert not failures
+
+
+async def test_ws_3_rights_that_cannot_be_checked_end(run, alice, monkeypatch):
+    monkeypatch.setattr(consumers, "RETRY_S", 0.05)
+    monkeypatch.setattr(consumers, "UNCHECKED_S", 0.2)
+    monkeypatch.setattr(consumers, "RECHECK_S", 0.1)
+
+    def away(*_, **__):
+        raise OperationalError("the database is away")
+
+    follower = Follower(await sync_to_async(make_key)(alice, scopes=["read"]))
+    await follower.connect()
+    monkeypatch.setattr(reads, "is_all_visible", away)
+
+    assert await follower.closed_with(timeout_s=5) == 1013
+
+
 def test_the_check_comes_in_time():
     assert consumers.RECHECK_S <= 30
+    assert consumers.UNCHECKED_S <= 35
 
 
 def test_a_reader_that_does_not_read_is_cut_and_holds_up_nobody(run, key, uvicorn):
