@@ -26,6 +26,7 @@ from apps.accounts.policy import required_rule
 from apps.base.errors import DomainError, Unavailable
 from apps.base.request_id import begin_request
 
+from .body_limit import BodyTooLarge, TooSlow
 from .errors import body_of, headers_of, refusal_of
 
 Message = MutableMapping[str, Any]
@@ -70,6 +71,8 @@ class BatchApp:
             status, content, more = await self._answer(asked, receive)
         except _HungUp:
             return
+        except (BodyTooLarge, TooSlow):
+            raise
         except Exception as error:
             status, content, more = _refused(error, name)
         headers = [

@@ -38,6 +38,10 @@ class TooSlow(DomainError):
     default_code = "too_slow"
 
 
+class BodyTooLarge(TooLarge):
+    """Raised by the body itself. Whoever reads it lets this through: the limiter answers, and hangs up."""
+
+
 class BodyLimit:
     def __init__(self, app: Asgi) -> None:
         self.app = app
@@ -52,8 +56,7 @@ class BodyLimit:
         try:
             body.refuse_declared(dict(scope["headers"]).get(b"content-length"))
             await self.app(scope, body.receive, answer.send)
-        except (TooLarge, TooSlow) as refusal:
-            # Raised by the body alone; what views raise never comes this far.
+        except (BodyTooLarge, TooSlow) as refusal:
             if answer.has_begun:
                 raise
             await _refuse(refusal, body, send)
@@ -68,12 +71,12 @@ class _CountedBody:
         self.is_complete = False
 
     def refuse_declared(self, length: bytes | None) -> None:
-        """Raises TooLarge if the length header says so already."""
+        """Raises BodyTooLarge if the length header says so already."""
         if length is not None and length.isdigit() and int(length[:20]) > self._cap:
             raise self._too_large()
 
     async def receive(self) -> Message:
-        """Raises TooLarge past the cap, TooSlow if nothing comes."""
+        """Raises BodyTooLarge past the cap, TooSlow if nothing comes."""
         if self.is_complete:
             # What is awaited now is the caller hanging up, which may take its time.
             return await self._receive()
@@ -104,8 +107,8 @@ class _CountedBody:
         except TimeoutError:
             return
 
-    def _too_large(self) -> TooLarge:
-        return TooLarge(
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(
             f"The body is larger than the {self._cap} bytes this address takes.", details={"bytes": self._cap}
         )
 
