@@ -296,6 +296,8 @@ LOGGING = {
         "django.server": {"handlers": [], "propagate": False},
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
+        # Ticks that came too late to matter are dropped by design.
+        "celery.worker.request": {"level": "WARNING"},
     },
 }
 LOGGING_CONFIG = "logging.config.dictConfig"

@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from .engines import (
     Command,
@@ -49,6 +50,10 @@ _DRAIN_ENGINES_S = 9.0
 # A web process that ended this often before anything was ready will not get better by itself.
 _HOPELESS_FAILURES = 3
 
+# Settings that name an engine which is not ours to start, and the port it has by default.
+_ENGINES_OF_ONES_OWN = {"DATABASE_URL": 5432, "METRICS_DATABASE_URL": 5432, "REDIS_URL": 6379}
+_REACHED_WITHIN_S = 3.0
+
 _LEVELS = ("debug", "info", "warning", "error")
 
 # Listening there is listening everywhere; asking is then done on this machine's own address.
@@ -63,6 +68,8 @@ def main(argv: list[str]) -> int:
     options = _parse(argv)
     layout = Layout(Path(os.environ["ISOLINE_HOME"]))
     try:
+        for name in _ENGINES_OF_ONES_OWN:
+            _refuse_unreachable(name)
         with _held_home(layout), _bound_port(options.host, options.port) as listener:
             return _Up(layout, options, listener).run()
     except (Refused, EngineError) as refusal:
@@ -242,6 +249,25 @@ class _Up:
                 self._say(name, *_read_engine_line(line))
 
         return relay
+
+
+def _refuse_unreachable(name: str) -> None:
+    """Raise Refused if nothing listens where the setting points; `prepare` looks closer later.
+
+    A socket's path, in the place of a host or in the query, is left to `prepare` too.
+    """
+    try:
+        url = urlsplit(os.environ.get(name, ""))
+        host, port = url.hostname, url.port or _ENGINES_OF_ONES_OWN[name]
+    except ValueError:
+        return  # The settings say what is wrong with it.
+    if not host or "%2f" in host.lower():
+        return
+    try:
+        socket.create_connection((host, port), timeout=_REACHED_WITHIN_S).close()
+    except OSError as failure:
+        reason = failure.strerror or "nothing answers"
+        raise Refused(f"{name} cannot be reached: {host}, port {port}: {reason}.") from None
 
 
 @contextmanager

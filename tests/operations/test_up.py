@@ -140,6 +140,8 @@ def test_an_unreachable_engine_of_ones_own_is_refused(tmp_path, name, value):
     told = refusal("--home", str(tmp_path / "home"), **{name: value})
     assert f"{name} cannot be reached" in told
     assert "hunter2" not in told
+    assert len(told.splitlines()) == 1
+    assert not (tmp_path / "home").exists()
     assert processes_of(tmp_path / "home") == []
 
 
