@@ -12,7 +12,7 @@ from apps.metrics.session import Session
 
 
 class Lock(IntEnum):
-    """Taken in this order where both are needed."""
+    """Taken in this order where both are needed, and before the Head of their run."""
 
     FOLD = 1
     COMPACT = 2

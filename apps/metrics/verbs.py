@@ -37,7 +37,7 @@ class Truncated:
 def truncate(run: int, after_step: int) -> Truncated:
     """Archive all points with a greater step. Runs that began with them keep their own copy."""
     with writing() as session:
-        lock(session, Lock.FOLD, run)
+        _lock_run(session, run)
         _fold_all(run)
         # From here on writers wait; what they brought in between is folded as well.
         session.execute(
@@ -63,6 +63,8 @@ def link(run: int, parent: int, upto_step: int) -> None:
     """
     inbox.open_run(run)
     with writing() as session:
+        # As a parent's truncation does: first its fold lock, then the Heads.
+        lock(session, Lock.FOLD, parent)
         lock_heads(session, [run, parent])
         found = session.row("SELECT parent, upto_step FROM metrics_link WHERE run = %(run)s", {"run": run})
         if found is not None:
@@ -84,7 +86,7 @@ def purge(run: int) -> None:
     """Delete all a run has, for good. Nothing can be appended to it again; runs forked from it keep their copy."""
     inbox.open_run(run)
     with writing() as session:
-        lock(session, Lock.FOLD, run)
+        _lock_run(session, run)
         # Against new streams, which look at the Head first.
         session.execute("SELECT 1 FROM metrics_head WHERE run = %(run)s FOR UPDATE", {"run": run})
         _fold_all(run)
@@ -113,6 +115,12 @@ _TABLES = (
     "metrics_link",
     "metrics_archive",
 )
+
+
+def _lock_run(session: Session, run: int) -> None:
+    """Keep folds and compactions out, before anything else: both take the Head while they hold their lock."""
+    lock(session, Lock.FOLD, run)
+    lock(session, Lock.COMPACT, run)
 
 
 def _fold_all(run: int) -> None:

@@ -28,6 +28,7 @@ from apps.metrics import compact as compactor
 from apps.metrics.compact import compact
 from apps.metrics.fold import fold
 from apps.metrics.models import Batch, Segment
+from apps.metrics.session import Session, autocommitted
 
 from .batches import START_US, STREAM, make_batch
 
@@ -323,6 +324,40 @@ def test_an_append_does_not_wait_for_a_fold() -> None:
     assert taken < 5
     fold(RUN)
     assert sorted(values()) == [0.125, 0.25, 0.5]
+
+
+def somebody_waits() -> bool:
+    """Whether a lock is waited for. Locks are no table: every transaction sees them as they are now."""
+    asked = "SELECT 1 FROM pg_locks WHERE NOT granted"
+    return autocommitted().row(asked) is not None
+
+
+@ALL
+@pytest.mark.parametrize("verb", [lambda: verbs.truncate(RUN, 9), lambda: verbs.purge(RUN)])
+def test_a_verb_beside_a_compaction_waits_for_it(verb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The compactor has taken the old segments and is about to take the Head when the verb comes."""
+    for seq in range(16):
+        inbox.append(RUN, STREAM, seq, make_batch({"loss": [float(seq)]}, first_row=seq))
+        fold(RUN)
+    inbox.append(RUN, STREAM, 16, make_batch({"loss": [16.0]}, first_row=16))
+    new_ids, has_begun = compactor.new_ids, threading.Event()
+
+    def once_somebody_waits(session: Session, counts: dict[int, int]) -> dict[int, int]:
+        has_begun.set()
+        deadline = time.monotonic() + 10
+        while not somebody_waits() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return new_ids(session, counts)
+
+    monkeypatch.setattr(compactor, "new_ids", once_somebody_waits)
+    workers = [beside(lambda: compact(RUN))]
+    assert has_begun.wait(10)
+    workers.append(beside(verb))
+
+    for thread, failures in workers:
+        thread.join(20)
+        assert not failures
+    assert values() in ([], [float(seq) for seq in range(10)])
 
 
 @ALL
