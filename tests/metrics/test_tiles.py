@@ -27,7 +27,7 @@ def write(
     done = inbox.next_row(run, stream)
     seq = Seqs.next(run, stream)
     for part in np.array_split(np.arange(len(values)), parts):
-        own = {key: np.asarray(column)[part] for key, column in axis.items()}
+        own: dict[str, Any] = {key: np.asarray(column)[part] for key, column in axis.items()}
         inbox.append(
             run, stream, seq, make_batch({"loss": values[part]}, first_row=done + int(part[0]), **own)
         )
