@@ -567,3 +567,101 @@ def test_what_json_rows_became_is_read_back_however_large_it_grew():
     stored = wire.decode_stored(batch.payload, batch.encoding)
 
     assert (stored.rows, stored.points) == (batch.rows, batch.points) == (80_000, 120_000)
+
+
+# What was accepted is read back from the inbox, whatever it was made of.
+
+
+def read_back(found: wire.Decoded) -> None:
+    stored = wire.decode_stored(found.payload, found.encoding)
+
+    # As text a NaN equals itself, and zero differs from minus zero.
+    assert sorted(map(repr, told(stored).items())) == sorted(map(repr, told(found).items()))
+    assert (stored.points, stored.records) == (found.points, found.records)
+
+
+def test_rows_that_share_no_key_are_read_back():
+    keyed = b",".join(b'{"values":{"k%d":1.5}}' % number for number in range(limits.MAX_BLOCKS))
+
+    found = decode(b'{"rows":[' + keyed + b"]}", wire.JSON)
+
+    assert found.points == limits.MAX_BLOCKS
+    read_back(found)
+
+
+def test_sparse_blocks_beside_a_bad_name_are_read_back():
+    # One refused name has the batch written anew, where each sparse block is a group with an axis of its own.
+    count = 4_000
+    sparse = [
+        block(f"k{row}", values=struct.pack("<d", row), at=struct.pack("<I", row)) for row in range(count)
+    ]
+    bad = block("a\tb", values=bytes(8 * count))
+
+    found = decode(batch(*sparse, bad, n=count))
+
+    assert (found.points, len(found.rejected)) == (count, 1)
+    read_back(found)
+
+
+leaves = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=3)
+)
+nested = st.recursive(
+    leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner)
+)
+any_records = st.lists(
+    st.fixed_dictionaries(
+        {"type": st.sampled_from(["config", "summary", "value", "unheard-of"])},
+        optional={
+            "values": nested,
+            "key": st.text(max_size=2),
+            "value": nested,
+            "step": nested,
+            "row": nested,
+        },
+    ),
+    max_size=3,
+)
+names = st.sampled_from(["a", "b", "c", "d", "e", "", "a\tb"])
+
+
+@st.composite
+def sparse_batches(draw):
+    """Blocks of any names, good and bad, on all rows or on some."""
+    n = draw(st.integers(1, 5))
+    made = []
+    for kind in draw(st.lists(st.sampled_from(["f64", "i64", "bool"]), min_size=1, max_size=4)):
+        at = sorted(draw(st.sets(st.integers(0, n - 1), min_size=1))) if draw(st.booleans()) else None
+        named = draw(st.lists(names, min_size=1, max_size=3, unique=True))
+        points = len(named) * (n if at is None else len(at))
+        values = bytes(draw(st.lists(st.integers(0, 1), min_size=points, max_size=points)))
+        if kind != "bool":
+            values = np.frombuffer(values, np.uint8).astype("<f8" if kind == "f64" else "<i8").tobytes()
+        extra = {} if at is None else {"at": struct.pack(f"<{len(at)}I", *at)}
+        made.append(block(*named, values=values, kind=kind, **extra))
+    return batch(*made, n=n), wire.MSGPACK
+
+
+json_batches = st.builds(
+    lambda sent, records: (
+        json.dumps({"rows": [{"values": values} for values in sent], "records": records}).encode(),
+        wire.JSON,
+    ),
+    st.lists(st.dictionaries(keys, json_values, max_size=4), max_size=5),
+    any_records,
+)
+
+
+@quick
+@given(sparse_batches() | json_batches, st.sampled_from(["", "gzip"]))
+def test_whatever_is_accepted_is_read_back(sent, encoding):
+    body, content_type = sent
+    try:
+        accepted = decode(gzip.compress(body) if encoding else body, content_type, encoding)
+    except DomainError:
+        return
+    read_back(accepted)
