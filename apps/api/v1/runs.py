@@ -16,6 +16,7 @@ from apps.accounts.principal import Principal
 from apps.accounts.scopes import Verb
 from apps.base.errors import Conflict, Invalid, NotFound
 from apps.base.ids import public_id
+from apps.metrics import latest
 from apps.tracking import heartbeat, runs
 from apps.tracking.models import Project, Run
 from apps.tracking.names import clean_name
@@ -44,6 +45,12 @@ class RunRefOut(serializers.Serializer[Run]):
     team = serializers.CharField(source="project.team.slug")
     state = serializers.ChoiceField(choices=Run.State.choices)
     stop = serializers.BooleanField(source="is_asked_to_stop", help_text="A person has asked it to stop.")
+
+
+class RunStartedOut(RunRefOut):
+    next_step = serializers.IntegerField(
+        help_text="One past the greatest step of its metrics, those under `system/` apart: where to go on."
+    )
 
 
 class RunOut(RunRefOut):
@@ -183,7 +190,7 @@ class RunsView(APIView):
         summary="Begin a run, or go on with one",
         tags=["runs"],
         request=RunStartAsked,
-        responses={200: RunRefOut, 201: RunRefOut},
+        responses={200: RunStartedOut, 201: RunStartedOut},
     )
     def post(self, request: Request) -> Response:
         asked = RunStartAsked(data=request.data)
@@ -196,7 +203,14 @@ class RunsView(APIView):
             project, request.principal, client_id=given.pop("id", None) or public_id(), **given
         )
         run.project = project
-        return Response(RunRefOut(run).data, status=201 if is_new else 200)
+        next_step = 0 if is_new else _next_step(run)
+        return Response({**RunRefOut(run).data, "next_step": next_step}, status=201 if is_new else 200)
+
+
+def _next_step(run: Run) -> int:
+    # What the machine measures about itself is counted by its own clock.
+    steps = [each.last_step for each in latest.metric_list(run.pk) if not each.name.startswith("system/")]
+    return max(steps, default=-1) + 1
 
 
 class RunFetchView(APIView):

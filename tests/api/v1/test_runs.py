@@ -20,8 +20,8 @@ def test_a_run_is_begun_in_a_project_made_on_demand(writer, team):
     told = answer.json()
     assert answer.status_code == 201
     assert (told["client_id"], told["team"], told["state"], told["stop"]) == ("one", "lab", "running", False)
-    assert set(told) == {"id", "client_id", "name", "project", "team", "state", "stop"}
-    assert told["project"]["slug"] == "digits"
+    assert set(told) == {"id", "client_id", "name", "project", "team", "state", "stop", "next_step"}
+    assert (told["project"]["slug"], told["next_step"]) == ("digits", 0)
     run = Run.objects.get(public_id=told["id"])
     assert (run.config, run.tags, run.project.team) == ({"lr": 0.1}, ["best"], team)
 
@@ -38,9 +38,12 @@ def test_resuming(api, run):
     def start(**asked):
         return api.post("/api/v1/runs", {"project": "digits", **asked})
 
+    inbox.append(run.pk, STREAM, 0, make_batch({"loss": [0.5, 0.4]}, step=[3, 41]))
+    inbox.append(run.pk, STREAM, 1, make_batch({"system/cpu": [0.5]}, step=[900], first_row=2))
     run.end()
     again = start(id="one")
     assert (again.status_code, again.json()["id"], again.json()["state"]) == (200, run.public_id, "running")
+    assert again.json()["next_step"] == 42
     assert start(id="one", resume="never").json()["error"]["code"] == "run_exists"
     assert start(id="two", resume="must").status_code == 404
     assert start(id="two", resume="maybe").status_code == 422
