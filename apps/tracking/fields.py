@@ -11,13 +11,16 @@ is two queries. Projecting a set of runs is a fixed number of statements; only r
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import Error as DatabaseError
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.utils.timezone import now
 
@@ -40,6 +43,14 @@ MOST_DUE = 5000
 _TOGETHER = 50
 # A sign of life may be noted this much late (heartbeat.py), so a run stays due that long after its last.
 _LINGER = timedelta(seconds=30)
+
+# A run that cannot be projected is left alone for a second, then two, four, … at most so long.
+_LONGEST_REST_S = 600
+# States of PostgreSQL that say it is not there, rather than that it minds what we asked: connection
+# exceptions, no resources, being shut down.
+_LOST_STATES = ("08", "53", "57P")
+
+logger = logging.getLogger(__name__)
 
 # Lists of packages are long and nobody filters by them.
 _LEFT_OUT = {"metadata": frozenset({"packages"})}
@@ -64,8 +75,10 @@ def project_everywhere(budget_s: float = PASS_BUDGET_S) -> int:
 
 def _work_off(which: Q, budget_s: float) -> int:
     until = time.monotonic() + budget_s
+    rested = Q(fields_failures=0) | Q(fields_at__isnull=True) | Q(fields_at__lte=now())
+    which &= rested & Q(fields_due=True)
     due = list(
-        Run.objects.filter(which, fields_due=True)
+        Run.objects.filter(which)
         .order_by(F("fields_at").asc(nulls_first=True))
         .values_list("pk", "version", "fields_version", "fields_points_version")[: MOST_DUE + 1]
     )
@@ -76,16 +89,16 @@ def _work_off(which: Q, budget_s: float) -> int:
     stale: list[int] = []
     settled: list[int] = []
     for pk, version, fields_version, points_version in seen:
-        current = version == fields_version and points_version == versions[pk]
+        current = version == fields_version and points_version == _brief(versions[pk])
         (settled if current else stale).append(pk)
     _settle(settled)
     done = 0
     while done < len(stale) and (not done or time.monotonic() < until):
-        _project(stale[done : done + _TOGETHER])
+        _project_apart(stale[done : done + _TOGETHER])
         done += _TOGETHER
     behind = max(0, len(stale) - done)
     if beyond:
-        behind += Run.objects.filter(which, fields_due=True).count() - MOST_DUE
+        behind += Run.objects.filter(which).count() - MOST_DUE
     return max(0, behind)
 
 
@@ -94,6 +107,52 @@ def _settle(runs: Sequence[int]) -> None:
     quiet = ~Q(state=Run.State.RUNNING) & Q(last_seen_at__lt=now() - _LINGER)
     if runs:
         Run.objects.filter(quiet, pk__in=runs, version=F("fields_version")).update(fields_due=False)
+
+
+def _project_apart(runs: Sequence[int]) -> None:
+    """Project runs together; those that cannot be are found by halves, noted, and stop no other.
+
+    Raises what a lost database raises.
+    """
+    try:
+        _project(runs)
+    except Exception as error:
+        if _is_lost(error):
+            raise
+        if len(runs) == 1:
+            _rest(runs[0], error)
+            return
+        half = len(runs) // 2
+        _project_apart(runs[:half])
+        _project_apart(runs[half:])
+
+
+def _is_lost(error: Exception) -> bool:
+    """Whether the database is not there, so that no run could be projected."""
+    if not isinstance(error, DatabaseError):
+        return False
+    if not isinstance(error, OperationalError):
+        return isinstance(error, InterfaceError)
+    state = getattr(error.__cause__, "sqlstate", None)
+    return state is None or state.startswith(_LOST_STATES)
+
+
+def _rest(run: int, error: Exception) -> None:
+    """Leave a run alone for a while, twice as long each time. It keeps the fields it has."""
+    failures = Run.objects.filter(pk=run).values_list("fields_failures", flat=True).first() or 0
+    rest = timedelta(seconds=min(_LONGEST_REST_S, 2 ** min(failures, 16)))
+    Run.objects.filter(pk=run).update(
+        fields_failures=min(failures + 1, 1000), fields_at=now() + rest, fields_due=True
+    )
+    if not failures:
+        logger.error("The fields of run %s could not be projected", run, exc_info=error)
+
+
+def _brief(version: str) -> str:
+    """Return the version in at most 64 characters: that of a fork of forks is as long as its line."""
+    if len(version) <= 64:
+        return version
+    return hashlib.blake2b(version.encode(), digest_size=32).hexdigest()
 
 
 def _project(runs: Sequence[int]) -> None:
@@ -286,7 +345,7 @@ def _note(rows: Mapping[int, Run], versions: Mapping[int, str]) -> None:
             {
                 "runs": sorted(rows),
                 "versions": [rows[pk].version for pk in sorted(rows)],
-                "points": [versions[pk] for pk in sorted(rows)],
+                "points": [_brief(versions[pk]) for pk in sorted(rows)],
                 "now": now(),
                 "quiet_since": now() - _LINGER,
             },
@@ -298,6 +357,7 @@ UPDATE tracking_run SET
     fields_version = made.version,
     fields_points_version = made.points,
     fields_at = %(now)s,
+    fields_failures = 0,
     fields_due = tracking_run.version <> made.version OR state = 'running' OR last_seen_at >= %(quiet_since)s
 FROM unnest(%(runs)s::bigint[], %(versions)s::bigint[], %(points)s::text[]) AS made (run, version, points)
 WHERE tracking_run.id = made.run

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import math
+from datetime import timedelta
 from uuid import UUID
 
 import numpy as np
 import pytest
-from django.db import connection
+from django.db import DataError, InterfaceError, connection
 from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
 
 from apps.accounts.models import User
-from apps.metrics import inbox, wire
+from apps.metrics import inbox, verbs, wire
 from apps.metrics.groups import Axis, Columns, Group
 from apps.tracking import definitions, fields, runs
 from apps.tracking.models import Project, ProjectField, Run, RunField
@@ -187,10 +190,6 @@ def test_a_refresh_without_time_says_how_many_are_behind(project):
 
 
 def test_a_run_that_has_ended_and_is_projected_is_let_go_of(project, run):
-    from datetime import timedelta
-
-    from django.utils.timezone import now
-
     run.end()
     fields.refresh(project.pk)
     assert Run.objects.get().fields_due
@@ -236,3 +235,102 @@ def test_the_dictionary_says_what_a_path_holds(project, run):
 
     held = {field.path: (field.has_number, field.has_text) for field in ProjectField.objects.all()}
     assert held == {"config.lr": (True, False), "config.opt": (True, True), "metrics.loss": (True, False)}
+
+
+def test_a_fork_of_many_forks_is_projected(project, run):
+    line = [run]
+    for number in range(20):
+        log(line[-1], 0, loss=[1.0])
+        child, _ = runs.start(project, client_id=f"fork {number}")
+        verbs.link(child.pk, line[-1].pk, 0)
+        line.append(child)
+
+    assert fields.refresh(project.pk, 60) == 0
+
+    assert of(line[-1])["metrics.loss"] == (1.0, None)
+    at = Run.objects.get(pk=line[-1].pk).fields_at
+    fields.refresh(project.pk, 60)
+    assert Run.objects.get(pk=line[-1].pk).fields_at == at
+    log(line[0], 1, acc=[1.0])
+    log(line[0], 2, loss=[1.0])
+    fields.refresh(project.pk, 60)
+    assert Run.objects.get(pk=line[-1].pk).fields_at > at
+
+
+@pytest.fixture
+def seven(project):
+    return [runs.start(project, client_id=str(number), config={"n": number})[0] for number in range(7)]
+
+
+def spoil(monkeypatch, run, error):
+    """Make one run's projection fail in the middle of its group."""
+    entries = fields._entries
+
+    def failing(row, *rest):
+        if row.pk == run.pk:
+            raise error
+        return entries(row, *rest)
+
+    monkeypatch.setattr(fields, "_entries", failing)
+
+
+@pytest.mark.parametrize("error", [DataError("too long"), ValueError("damaged"), RecursionError()])
+def test_a_run_that_cannot_be_projected_stops_no_other(project, seven, monkeypatch, caplog, error):
+    spoil(monkeypatch, seven[3], error)
+
+    with caplog.at_level(logging.ERROR):
+        assert fields.refresh(project.pk, 60) == 0
+
+    held = set(RunField.objects.values_list("run", flat=True))
+    assert held == {each.pk for each in seven if each != seven[3]}
+    assert [record.args for record in caplog.records] == [(seven[3].pk,)]
+
+
+def test_what_the_database_minds_stops_no_other(project, seven, monkeypatch):
+    entries = fields._entries
+
+    def too_long(row, *rest):
+        made = entries(row, *rest)
+        return [*made, fields.Entry("x\0", 1.0, None)] if row == seven[0] else made
+
+    monkeypatch.setattr(fields, "_entries", too_long)
+
+    fields.refresh(project.pk, 60)
+
+    assert RunField.objects.values("run").distinct().count() == 6
+
+
+def test_a_run_that_failed_rests_longer_each_time_and_is_logged_once(project, seven, monkeypatch, caplog):
+    with monkeypatch.context() as patched:
+        spoil(patched, seven[3], ValueError("damaged"))
+        fields.refresh(project.pk, 60)
+        rests = []
+        for _ in range(12):
+            row = Run.objects.get(pk=seven[3].pk)
+            rests.append((row.fields_at - now()).total_seconds())
+            tried = []
+            patched.setattr(fields, "_rest", lambda run, _, tried=tried: tried.append(run))
+            fields.refresh(project.pk, 60)
+            assert tried == []
+            patched.undo()
+            spoil(patched, seven[3], ValueError("damaged"))
+            Run.objects.filter(pk=row.pk).update(fields_at=now() - timedelta(seconds=1))
+            fields.refresh(project.pk, 60)
+    assert [round(rest) for rest in rests[:4]] == [1, 2, 4, 8]
+    assert round(rests[-1]) == 600
+    assert len(caplog.records) == 1
+
+    Run.objects.filter(pk=seven[3].pk).update(fields_at=now())
+    fields.refresh(project.pk, 60)
+
+    assert Run.objects.get(pk=seven[3].pk).fields_failures == 0
+    assert "config.n" in of(seven[3])
+
+
+def test_a_lost_database_ends_the_pass(project, seven, monkeypatch):
+    spoil(monkeypatch, seven[3], InterfaceError("connection already closed"))
+
+    with pytest.raises(InterfaceError):
+        fields.refresh(project.pk, 60)
+
+    assert not Run.objects.filter(fields_failures__gt=0).exists()

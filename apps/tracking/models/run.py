@@ -105,6 +105,8 @@ class Run(models.Model):
     fields_points_version = models.CharField(max_length=64, blank=True, default="")
     fields_at = models.DateTimeField(null=True, blank=True)
     fields_due = models.BooleanField(default=True)
+    # How often in a row projecting has failed; until then, `fields_at` is when it is tried again.
+    fields_failures = models.SmallIntegerField(default=0, db_default=0)
 
     objects = RunQuerySet.as_manager()
     with_removed = WithRemovedRuns.as_manager()
