@@ -46,7 +46,7 @@ class Points:
 
 def points(
     run: int,
-    names: Collection[str],
+    names: Collection[str] | None,
     *,
     x_min: int | None = None,
     x_max: int | None = None,
@@ -54,7 +54,7 @@ def points(
 ) -> Points:
     """Return all points of metrics with x_min ≤ step ≤ x_max. A name that has had two kinds has two series.
 
-    since: a version; if nothing has changed after it, the series are left out.
+    names: None for all. since: a version; if nothing has changed after it, the series are left out.
 
     Raises TooLarge above five million points.
     """

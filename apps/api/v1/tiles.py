@@ -120,8 +120,13 @@ def _answer(request: Request, wanted: dict[str, Any]) -> HttpResponse:
     ids, names = list(dict.fromkeys(wanted["runs"])), list(dict.fromkeys(wanted["metrics"]))
     _check_size(len(ids) * len(names), wanted["pixels"])
     runs = {run.pk: run for run in found_runs(request.principal, ids)}
-    etag = etag_of("tiles", sorted(wanted.items()), sorted(latest.versions(list(runs)).items()))
-    if (same := unchanged(request, etag)) is not None:
+    origins = {pk: round(run.started_at.timestamp() * 1e6) for pk, run in runs.items()}
+
+    def etag_at(versions: Mapping[int, str]) -> str:
+        begun = sorted(origins.items()) if wanted["x"] == "relative" else None
+        return etag_of("tiles", sorted(wanted.items()), begun, [(pk, versions[pk]) for pk in sorted(runs)])
+
+    if (same := unchanged(request, etag_at(latest.versions(list(runs))))) is not None:
         return same
     made = tiles.tiles(
         list(runs),
@@ -130,9 +135,11 @@ def _answer(request: Request, wanted: dict[str, Any]) -> HttpResponse:
         x_min=wanted.get("x_min"),
         x_max=wanted.get("x_max"),
         pixels=wanted["pixels"],
-        origins={pk: round(run.started_at.timestamp() * 1e6) for pk, run in runs.items()},
+        origins=origins,
     )
     content = _content(made, runs, names, wanted)
+    # Batches may have come since: the ETag is that of what is in the body.
+    etag = etag_at(made.versions)
     if wanted["format"] == "binary":
         response = HttpResponse(packed(content), content_type=BINARY)
         response["ETag"] = etag

@@ -6,6 +6,7 @@ import io
 import json
 import math
 import struct
+from datetime import timedelta
 from uuid import UUID
 
 import numpy as np
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from apps.api.v1 import history
-from apps.metrics import inbox
+from apps.metrics import inbox, latest
 from apps.metrics.fold import fold
 from apps.tracking import runs
 from tests.metrics.batches import STREAM, make_batch
@@ -128,6 +129,36 @@ def test_a_tile_of_many_runs_and_metrics(reader, project, logged):
     assert again.status_code == 304
     inbox.append(other.pk, STREAM, 1, make_batch({"loss": [1.0]}, first_row=5000))
     assert reader.post("/api/v1/tiles", asked, HTTP_IF_NONE_MATCH=answer["ETag"]).status_code == 200
+
+
+@pytest.mark.parametrize("address", ["tiles?run={run}&metric=loss", "runs/{run}/history?metric=loss"])
+def test_an_etag_is_that_of_the_body_it_comes_with(reader, logged, monkeypatch, address):
+    """Points that come after the ETag was looked at are in the body: another ETag then, or two have one name."""
+    url = "/api/v1/" + address.format(run=logged.public_id)
+    versions = latest.versions
+
+    def overtaken(asked):
+        found = versions(asked)
+        inbox.append(logged.pk, STREAM, 2, make_batch({"loss": [7.0]}, first_row=4))
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(latest, "versions", overtaken)
+        crossed = reader.get(url)
+    after = reader.get(url)
+
+    assert crossed.content == after.content
+    assert crossed["ETag"] == after["ETag"]
+    assert reader.get(url, HTTP_IF_NONE_MATCH=crossed["ETag"]).status_code == 304
+
+
+def test_a_relative_tile_changes_when_its_run_begins_earlier(reader, logged):
+    url = f"/api/v1/tiles?run={logged.public_id}&metric=loss&x="
+    relative, by_step = reader.get(url + "relative"), reader.get(url + "step")
+    logged.edit(started_at=logged.started_at - timedelta(hours=1))
+
+    assert reader.get(url + "relative", HTTP_IF_NONE_MATCH=relative["ETag"]).status_code == 200
+    assert reader.get(url + "step", HTTP_IF_NONE_MATCH=by_step["ETag"]).status_code == 304
 
 
 def test_a_tile_in_bytes_is_the_same_tile(reader, logged):
