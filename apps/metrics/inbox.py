@@ -7,7 +7,7 @@ repeat, a gap, a refusal) takes the careful way with a few statements more.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -503,11 +503,13 @@ WHERE b.run = %(run)s AND b.seq >= coalesce(c.seq, 0)
 # The end of a run
 
 
-def keep_receipts_until(run: int, moment: datetime | None) -> None:
-    """Say how long repeats of a run's batches can come: its end and seven days. None: the run goes on."""
+def keep_receipts_until(moments: Mapping[int, datetime | None]) -> None:
+    """Say how long repeats of runs' batches can come. None: the run goes on. Repeating it changes nothing."""
     autocommitted().execute(
-        "UPDATE metrics_head SET receipts_until = %(moment)s WHERE run = %(run)s",
-        {"run": run, "moment": moment},
+        "UPDATE metrics_head h SET receipts_until = told.moment"
+        " FROM unnest(%(runs)s::bigint[], %(moments)s::timestamptz[]) AS told (run, moment)"
+        " WHERE h.run = told.run AND h.receipts_until IS DISTINCT FROM told.moment",
+        {"runs": list(moments), "moments": list(moments.values())},
     )
 
 

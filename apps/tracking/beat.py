@@ -21,6 +21,11 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
+    "tracking-receipts": {
+        "task": "apps.tracking.tasks.limit_receipts",
+        "schedule": 3600.0,
+        "options": {"expires": 3600},
+    },
     "tracking-deleted": {
         "task": "apps.tracking.tasks.sweep_deleted",
         "schedule": 3600.0,

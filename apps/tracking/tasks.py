@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from . import definitions, fields, heartbeat, records, runs
+from . import definitions, fields, heartbeat, receipts, records, runs
 
 
 @shared_task
@@ -26,3 +26,8 @@ def mark_silent() -> int:
 @shared_task
 def sweep_deleted() -> int:
     return runs.sweep_deleted()
+
+
+@shared_task
+def limit_receipts() -> None:
+    receipts.limit_receipts()

@@ -112,7 +112,7 @@ def test_a_batch_older_than_its_receipt_has_expired_whatever_came_since() -> Non
     first = make_batch({"loss": [0.5]})
     inbox.append(RUN, STREAM, 0, first)
     fold(RUN)
-    inbox.keep_receipts_until(RUN, datetime.now(UTC))
+    inbox.keep_receipts_until({RUN: datetime.now(UTC)})
     inbox.expire_receipts(datetime.now(UTC) + timedelta(seconds=1))
     inbox.append(RUN, STREAM, 1, make_batch({"loss": [0.25]}, first_row=1))
     fold(RUN)

@@ -85,7 +85,7 @@ class EngineServer(ModelServer):
         reply(answer)
 
     def end(self, run: str, now_s: int) -> None:
-        inbox.keep_receipts_until(self.number(run), _moment(now_s + RECEIPTS_KEPT_S))
+        inbox.keep_receipts_until({self.number(run): _moment(now_s + RECEIPTS_KEPT_S)})
 
     def fold(self, run: str, *, die_at: int | None = None) -> None:
         self._die_at = die_at
