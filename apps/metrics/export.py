@@ -1,13 +1,14 @@
 """History as files: Arrow, Parquet, CSV and JSON lines, streamed.
 
-Columns are those the run has when the export begins. Times are microseconds in Arrow and Parquet, ISO 8601
-elsewhere. A JSON line is a row as the ingest protocol accepts it.
+Columns are those the run has when the export begins, each with a name of its own (_labels). Times are
+microseconds in Arrow and Parquet, ISO 8601 elsewhere. A JSON line is a row as the ingest protocol accepts it.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -107,7 +108,7 @@ def _csv(keys: tuple[Key, ...], pages: Iterator[Page]) -> Iterator[bytes]:
     import pyarrow as pa
     from pyarrow import csv
 
-    schema = _schema(keys)
+    schema = _schema(keys, guarded=True)
     names = ",".join(_cell(field.name) for field in schema)
     yield f"{names}\r\n".encode()
     for page in pages:
@@ -123,25 +124,50 @@ def _csv(keys: tuple[Key, ...], pages: Iterator[Page]) -> Iterator[bytes]:
 
 
 def _cell(text: str) -> str:
-    guarded = f"'{text}" if text.startswith(_FORMULA) else text
-    return '"' + guarded.replace('"', '""') + '"'
+    return '"' + text.replace('"', '""') + '"'
 
 
-def _schema(keys: tuple[Key, ...]) -> pa.Schema:
-    """Return step, time, stream, row, then the metrics; a name of several kinds has its kind behind it."""
+def _guarded(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _schema(keys: tuple[Key, ...], *, guarded: bool = False) -> pa.Schema:
+    """Return step, time, stream, row, then the metrics. guarded: no name is a spreadsheet's formula."""
     import pyarrow as pa
 
     types = {"f64": pa.float64(), "i64": pa.int64(), "bool": pa.bool_()}
-    names = [name for name, _ in keys]
-    repeated = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
     fields = [
         pa.field("step", pa.int64(), nullable=False),
         pa.field("time", pa.timestamp("us", tz="UTC"), nullable=False),
         pa.field("stream", pa.int32(), nullable=False),
         pa.field("row", pa.int64(), nullable=False),
     ]
-    fields += [pa.field(f"{name} ({kind})" if name in repeated else name, types[kind]) for name, kind in keys]
+    if guarded:
+        keys = tuple((_guarded(name), kind) for name, kind in keys)
+    labels = _labels(keys, [field.name for field in fields])
+    fields += [pa.field(label, types[kind]) for label, (_, kind) in zip(labels, keys, strict=True)]
     return pa.schema(fields)
+
+
+def _labels(keys: Sequence[Key], reserved: Sequence[str]) -> list[str]:
+    """Return a name of its own for each column.
+
+    A metric keeps its name. One that is not the only column of that name (a metric of several kinds, or a
+    `step` beside the step) has its kind behind it, and a number behind that if a metric is called so already.
+    """
+    uses = Counter(name for name, _ in keys)
+    uses.update(reserved)
+    taken = set(uses)
+    labels = []
+    for name, kind in keys:
+        label = name
+        number = 1
+        while uses[name] > 1 and label in taken:
+            label = f"{name} ({kind})" if number == 1 else f"{name} ({kind}) ({number})"
+            number += 1
+        taken.add(label)
+        labels.append(label)
+    return labels
 
 
 def _record_batch(page: Page, keys: tuple[Key, ...], schema: pa.Schema) -> pa.RecordBatch:

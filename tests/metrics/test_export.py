@@ -19,7 +19,7 @@ from apps.metrics.wire import JSON, decode
 from .batches import START_US, STREAM, make_batch
 
 pytestmark = pytest.mark.django_db(databases="__all__")
-RUN = 7
+RUN, CLASHING = 7, 8
 ODD = np.array([math.nan, math.inf, -math.inf, -0.0, 5e-324, 0.1])
 
 
@@ -73,3 +73,42 @@ def test_an_export_of_some_metrics() -> None:
 
     assert table.column_names == ["step", "time", "stream", "row", "n"]
     assert table.num_rows == 6
+
+
+@pytest.mark.parametrize("format", ["arrow", "parquet", "csv"])
+def test_columns_have_names_of_their_own(format: export.Format) -> None:
+    values = {
+        "step": [10.0],
+        "time": [1],
+        "row (f64)": [11.0],
+        "row": [12.0],
+        "x (f64)": [13.0],
+        "=a": [14.0],
+    }
+    inbox.append(CLASHING, STREAM, 0, make_batch(values | {"x": [15.0], "'=a": [16.0]}))
+    inbox.append(CLASHING, STREAM, 1, make_batch({"x": [True]}, first_row=1))
+    expected = {
+        "step (f64)": 10.0,
+        "time (i64)": 1,
+        "row (f64)": 11.0,
+        "row (f64) (2)": 12.0,
+        "x (f64)": 13.0,
+        "x (f64) (2)": 15.0,
+        "x (bool)": None,
+        "=a": 14.0,
+        "'=a": 16.0,
+    }
+    content = b"".join(export.stream(CLASHING, None, format))
+
+    if format == "csv":
+        header, first, *_ = csv.reader(io.StringIO(content.decode()))
+        assert len(set(header)) == len(header) == 13
+        assert header[:4] == ["step", "time", "stream", "row"]
+        told = dict(zip(header, first, strict=True))
+        assert [told["'=a (f64)"], told["'=a (f64) (2)"], told["x (f64) (2)"]] == ["14", "16", "15"]
+    else:
+        file = io.BytesIO(content)
+        table = pa.ipc.open_stream(file).read_all() if format == "arrow" else pq.read_table(file)
+        assert table.column_names[:4] == ["step", "time", "stream", "row"]
+        row = table.to_pylist()[0]
+        assert {name: row[name] for name in table.column_names[4:]} == expected
