@@ -233,18 +233,14 @@ class _Up:
 
     def _say(self, process: str, level: str, message: str) -> None:
         if _LEVELS.index(level) >= _LEVELS.index(self.least_level):
-            print(
-                format_line(time.time(), process, level, message, as_json=self.logs_are_json),
-                file=sys.stderr,
-                flush=True,
-            )
+            _write(format_line(time.time(), process, level, message, as_json=self.logs_are_json))
 
     def _relay(self, name: str) -> Callable[[str], None]:
         """Pass on what is an event already; make one of what libraries and engines write their own way."""
 
         def relay(line: str) -> None:
             if is_event(line):
-                print(line, file=sys.stderr, flush=True)
+                _write(line)
             else:
                 self._say(name, *_read_engine_line(line))
 
@@ -268,6 +264,12 @@ def _refuse_unreachable(name: str) -> None:
     except OSError as failure:
         reason = failure.strerror or "nothing answers"
         raise Refused(f"{name} cannot be reached: {host}, port {port}: {reason}.") from None
+
+
+def _write(line: str) -> None:
+    """Log a line. A log that cannot be written (a full disk, a reader that left) must not end what it tells of."""
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager
