@@ -24,8 +24,10 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.utils.timezone import now
 
-from apps.metrics import latest, tiles
+from apps.metrics import latest
+from apps.metrics.groups import Values
 from apps.metrics.latest import MetricFacts
+from apps.metrics.tail import tail
 
 from .definitions import Dictionary
 from .entries import PATH_BYTES, Entry, add, leaves, to_float
@@ -165,7 +167,11 @@ def _project(runs: Sequence[int]) -> None:
     versions = latest.versions(list(rows))
     facts = latest.latest(list(rows))
     dictionaries = {project: Dictionary.of(project) for project in {run.project_id for run in rows.values()}}
-    entries = {pk: _entries(run, facts.get(pk, {}), dictionaries[run.project_id]) for pk, run in rows.items()}
+    means = _last_means(facts, {pk: dictionaries[run.project_id] for pk, run in rows.items()})
+    entries = {
+        pk: _entries(run, facts.get(pk, {}), dictionaries[run.project_id], means.get(pk, {}))
+        for pk, run in rows.items()
+    }
     with transaction.atomic():
         numbers = {
             project: _field_numbers(
@@ -188,8 +194,10 @@ def _project(runs: Sequence[int]) -> None:
 # What a run is known by
 
 
-def _entries(run: Run, facts: Mapping[str, MetricFacts], dictionary: Dictionary) -> list[Entry]:
-    """Return the fields of a run, each path once."""
+def _entries(
+    run: Run, facts: Mapping[str, MetricFacts], dictionary: Dictionary, means: Mapping[str, float]
+) -> list[Entry]:
+    """Return the fields of a run, each path once. means: of the last values of metrics that are known by it."""
     environment: dict[str, Any] = {}
     for stream in sorted(run.metadata, reverse=True):
         if isinstance(run.metadata[stream], dict):
@@ -201,7 +209,7 @@ def _entries(run: Run, facts: Mapping[str, MetricFacts], dictionary: Dictionary)
                 add(given, path, value)
     computed: dict[str, Entry] = {}
     for name in list(facts)[:MOST_METRICS]:
-        for path, number in _metric(run.pk, name, facts[name], dictionary.of_metric(name)):
+        for path, number in _metric(name, facts[name], dictionary.of_metric(name), means.get(name, math.nan)):
             if number is not None and len(path.encode()) <= PATH_BYTES:
                 computed[path] = Entry(path, to_float(number), None)
     of_user: dict[str, Entry] = {}
@@ -212,44 +220,50 @@ def _entries(run: Run, facts: Mapping[str, MetricFacts], dictionary: Dictionary)
 
 
 def _metric(
-    run: int, name: str, facts: MetricFacts, definition: MetricDefinition | None
+    name: str, facts: MetricFacts, definition: MetricDefinition | None, mean_of_last: float
 ) -> Iterator[tuple[str, float | None]]:
     """Yield the paths that stand for a metric with their numbers: the plain name first."""
     kinds = definition.summary if definition else []
     if "none" in kinds:
         return
     path = f"metrics.{name}"
-    yield path, _statistic(run, kinds[0] if kinds else "last", facts, definition)
+    yield path, _statistic(kinds[0] if kinds else "last", facts, definition, mean_of_last)
     for kind in kinds:
-        yield f"{kind}({path})", _statistic(run, kind, facts, definition)
+        yield f"{kind}({path})", _statistic(kind, facts, definition, mean_of_last)
 
 
-def _statistic(run: int, kind: str, facts: MetricFacts, definition: MetricDefinition | None) -> float | None:
+def _statistic(
+    kind: str, facts: MetricFacts, definition: MetricDefinition | None, mean_of_last: float
+) -> float | None:
     if kind == "best":
         kind = definition.direction if definition and definition.direction else "last"
     if kind == "mean":
         if definition and definition.last_k:
-            return _mean_of_last(run, facts, definition.last_k)
+            return mean_of_last
         return facts.mean if facts.count > facts.nan + facts.pinf + facts.ninf else math.nan
     value: float | None = getattr(facts, kind)
     return value
 
 
-def _mean_of_last(run: int, facts: MetricFacts, k: int) -> float:
-    """Return the mean of the last k finite values, reading backward only as far as it must."""
-    reach = k
-    while True:
-        start = max(facts.first_step, facts.last_step - reach)
-        series = tiles.points(run, [facts.name], x_min=start).series or ()
-        values = [
-            value
-            for each in series
-            for value in each.values.astype(float)[-k:].tolist()
-            if math.isfinite(value)
-        ]
-        if sum(len(each.values) for each in series) >= k or start == facts.first_step:
-            return math.fsum(values) / len(values) if values else math.nan
-        reach *= 4
+def _last_means(
+    facts: Mapping[int, Mapping[str, MetricFacts]], dictionaries: Mapping[int, Dictionary]
+) -> dict[int, dict[str, float]]:
+    """Return run → name → the mean of the finite ones among the last k values, of metrics defined so."""
+    wanted: dict[int, dict[str, int]] = {}
+    for run, of_run in facts.items():
+        for name in list(of_run)[:MOST_METRICS]:
+            definition = dictionaries[run].of_metric(name)
+            if definition and definition.last_k and "mean" in definition.summary:
+                wanted.setdefault(run, {})[name] = definition.last_k
+    return {
+        run: {name: _finite_mean(values) for name, values in of_run.items()}
+        for run, of_run in tail(wanted).items()
+    }
+
+
+def _finite_mean(values: Values) -> float:
+    finite = [value for value in values.tolist() if math.isfinite(value)]
+    return math.fsum(finite) / len(finite) if finite else math.nan
 
 
 # Writing

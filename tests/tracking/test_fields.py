@@ -14,10 +14,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from apps.accounts.models import User
-from apps.metrics import inbox, verbs, wire
+from apps.metrics import inbox, tiles, verbs, wire
+from apps.metrics.fold import fold
 from apps.metrics.groups import Axis, Columns, Group
 from apps.tracking import definitions, fields, runs
 from apps.tracking.models import Project, ProjectField, Run, RunField
+from tests.metrics.statements import count_statements
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -35,11 +37,11 @@ def run(project):
     return runs.start(project, client_id="one")[0]
 
 
-def log(run, seq, **metrics):
+def log(run, seq, *, stride=1, **metrics):
     """Append a batch: a list of values for each metric, at the steps that follow."""
     n = len(next(iter(metrics.values())))
-    steps = np.arange(n, dtype=np.int64) + 1000 * seq
-    axis = Axis(step=steps, time=steps * 1_000_000, stream=np.zeros(n, np.int32), row=steps)
+    rows = np.arange(n, dtype=np.int64) + 1000 * seq
+    axis = Axis(step=rows * stride, time=rows * 1_000_000, stream=np.zeros(n, np.int32), row=rows)
     columns = Columns(
         "f64", np.arange(len(metrics), dtype=np.int32), np.array(list(metrics.values()), np.float64)
     )
@@ -123,6 +125,22 @@ def test_a_metric_s_values_are_those_its_definition_names(project, run):
         "metrics.val/x": 3.5,
         "mean(metrics.val/x)": 3.5,
     }
+
+
+@pytest.mark.parametrize("stride", [0, 10**12], ids=["constant step", "sparse steps"])
+def test_the_mean_of_the_last_values_is_read_backward(project, run, monkeypatch, stride):
+    monkeypatch.setattr(tiles, "MAX_EXACT_POINTS", 1000)
+    definitions.define(project.pk, {"loss": {"summary": ["mean"], "last_k": 3}})
+    for seq in range(3):
+        log(run, seq, stride=stride, loss=[float(n) for n in range(600)])
+        fold(run.pk)
+    log(run, 3, stride=stride, loss=[math.inf, 3.0])
+
+    with count_statements() as sent:
+        assert fields.refresh(project.pk, 60) == 0
+
+    assert of(run)["metrics.loss"] == (301.0, None)
+    assert len(sent) < 40
 
 
 def test_a_summary_of_the_user_beats_the_computed_one(run):
