@@ -44,7 +44,7 @@ def hear(run: int) -> None:
     )
     crashed = rows.filter(state=Run.State.CRASHED).first()
     if crashed is not None:
-        crashed.reopen()
+        crashed.revive()
 
 
 def mark_silent(at: datetime | None = None) -> int:

@@ -10,6 +10,7 @@ from django.utils.timezone import now
 from apps.accounts.models import User
 from apps.tracking import heartbeat, runs
 from apps.tracking.models import Project, Run
+from apps.tracking.models.run import RunQuerySet
 
 pytestmark = pytest.mark.django_db
 
@@ -70,6 +71,26 @@ def test_an_ended_run_that_speaks_has_still_ended(run):
 
     run.refresh_from_db()
     assert run.state == "finished"
+
+
+def test_a_run_that_ends_while_it_is_heard_has_ended(run, monkeypatch):
+    """Its writer's state record is applied between the look at the row and the change of it."""
+    silence(run, 400)
+    heartbeat.mark_silent()
+    first = RunQuerySet.first
+
+    def overtaken(runs):
+        found = first(runs)
+        Run.objects.get(pk=run.pk).end(exit_code=3)
+        return found
+
+    monkeypatch.setattr(RunQuerySet, "first", overtaken)
+
+    heartbeat.hear(run.pk)
+
+    run.refresh_from_db()
+    assert (run.state, run.exit_code) == ("finished", 3)
+    assert run.ended_at is not None
 
 
 def test_hearing_a_run_often_writes_seldom(run):

@@ -179,8 +179,15 @@ class Run(models.Model):
 
     def reopen(self) -> None:
         """Let an ended run go on. Idempotent."""
+        self._run_again(~Q(state=self.State.RUNNING))
+
+    def revive(self) -> None:
+        """Let a run that was taken for crashed go on; one that has ended otherwise stays so. Idempotent."""
+        self._run_again(Q(state=self.State.CRASHED))
+
+    def _run_again(self, condition: Q) -> None:
         if self._update(
-            ~Q(state=self.State.RUNNING),
+            condition,
             state=self.State.RUNNING,
             ended_at=None,
             exit_code=None,
