@@ -444,7 +444,8 @@ class Ledger:
     """What became of all that a run was sent.
 
     batches: accepted. points: folded into segments, rejected ones not counted. pending: batches, and the points in
-    them, that are not folded yet. rejected: the sum over the whole ledger; entries: its newest rows.
+    them, that are not folded yet. pending_records: batches whose records are not acknowledged.
+    rejected: the sum over the whole ledger; entries: its newest rows.
     """
 
     streams: int
@@ -452,6 +453,7 @@ class Ledger:
     points: int
     pending_batches: int
     pending_points: int
+    pending_records: int
     rejected: int
     entries: tuple[LedgerEntry, ...]
     lost: tuple[LostRange, ...]
@@ -475,13 +477,14 @@ def ledger(run: int, *, limit: int = 1000) -> Ledger:
             " WHERE l.run = %(run)s ORDER BY l.stream, l.first LIMIT %(limit)s",
             values,
         )
-    streams, batches, points, pending_batches, pending_points, rejected = counted
+    streams, batches, points, pending_batches, pending_points, pending_records, rejected = counted
     return Ledger(
         streams=streams,
         batches=batches,
         points=points,
         pending_batches=pending_batches,
         pending_points=pending_points,
+        pending_records=pending_records,
         rejected=rejected,
         entries=tuple(LedgerEntry(key, seq, Rejected(*rest)) for key, seq, *rest in entries),
         lost=tuple(LostRange(*each) for each in lost),
@@ -494,6 +497,8 @@ SELECT (SELECT count(*) FROM metrics_stream WHERE run = %(run)s),
      - (SELECT coalesce(sum(last - first + 1), 0)::bigint FROM metrics_lost WHERE run = %(run)s),
        coalesce((SELECT points FROM metrics_head WHERE run = %(run)s), 0),
        count(b.seq), coalesce(sum(b.points), 0)::bigint,
+       (SELECT count(*) FROM metrics_batch b JOIN metrics_stream s ON s.run = b.run AND s.number = b.stream
+        WHERE b.run = %(run)s AND b.has_records AND b.seq >= s.records_seq),
        (SELECT coalesce(sum(count), 0)::bigint FROM metrics_rejection WHERE run = %(run)s)
 FROM metrics_batch b LEFT JOIN metrics_cursor c ON c.run = b.run AND c.stream = b.stream
 WHERE b.run = %(run)s AND b.seq >= coalesce(c.seq, 0)

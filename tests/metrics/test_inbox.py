@@ -162,8 +162,11 @@ def test_records_wait_until_they_are_acknowledged() -> None:
 
     assert (pending.seq, pending.stream_key, pending.records) == (1, STREAM, (tags,))
     assert inbox.runs_with_pending_records() == [RUN]
+    fold(RUN)
+    assert (inbox.ledger(RUN).pending_batches, inbox.ledger(RUN).pending_records) == (0, 1)
     inbox.acknowledge_records(RUN, pending.stream, 2)
     assert inbox.pending_records(RUN) == []
+    assert inbox.ledger(RUN).pending_records == 0
 
 
 def test_an_acknowledged_batch_is_committed_with_synchronous_commit_on() -> None:

@@ -40,6 +40,9 @@ class LedgerOut(serializers.Serializer[Any]):
     points = serializers.IntegerField(help_text="Points stored, those that are not folded yet included.")
     pending_batches = serializers.IntegerField(help_text="Batches that are stored and not folded yet.")
     pending_points = serializers.IntegerField()
+    pending_records = serializers.IntegerField(
+        help_text="Batches whose records are stored and not applied yet."
+    )
     rejected = serializers.IntegerField(help_text="Points and records that were refused.")
     rejections = RefusalOut(many=True, help_text=f"The newest {MOST_ENTRIES}.")
     lost = LostOut(many=True, help_text="Batches a writer no longer had.")
@@ -72,6 +75,7 @@ class LedgerView(APIView):
             "points": ledger.points + ledger.pending_points,
             "pending_batches": ledger.pending_batches,
             "pending_points": ledger.pending_points,
+            "pending_records": ledger.pending_records,
             "rejected": ledger.rejected + refused.count(),
             "rejections": entries[:MOST_ENTRIES],
             "lost": ledger.lost,

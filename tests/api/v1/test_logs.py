@@ -75,5 +75,6 @@ def test_the_ledger_says_what_became_of_everything(reader, printed):
     told = reader.get(f"/api/v1/runs/{printed.public_id}/ledger").json()
 
     assert (told["streams"], told["batches"], told["points"], told["rejected"]) == (1, 2, 1, 2)
+    assert told["pending_records"] == 0
     assert {each["code"] for each in told["rejections"]} == {"bad_name", "bad_tag"}
     assert [(each["first"], each["last"]) for each in told["lost"]] == [(1, 2)]
