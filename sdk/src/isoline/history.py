@@ -25,6 +25,8 @@ _NOT_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float
 Format = Literal["arrow", "parquet", "csv", "jsonl"]
 
 _PLACE = ("step", "time", "stream", "row")
+_KINDS = {float: "f64", int: "i64", bool: "bool"}
+_KIND = re.compile(r" \((f64|i64|bool)\)( \(\d+\))?$")
 
 
 class Row(NamedTuple):
@@ -46,9 +48,10 @@ class History:
 
     A table has the columns `step`, `time` (UTC, µs), `stream`, `row`, then a column for each metric, empty
     where a row has no value of it; rows are in the order (step, time, stream, row). A metric that was logged
-    as integers as well as floats has two columns, `loss (f64)` and `loss (i64)`; one that is called like one
-    of the four is `step (metric)`. Values are those that were logged, bit for bit; only the rows and lists of
-    plain Python know a single NaN. Tables and lists raise NotFound for a metric that the run does not have.
+    as integers as well as floats has two columns, `loss (f64)` and `loss (i64)`, in lists one that holds both;
+    one that is called like one of the four is `step (f64)`. Values are those that were logged, bit for bit;
+    only the rows and lists of plain Python know a single NaN. Tables and lists raise NotFound for a metric that
+    the run does not have.
     """
 
     def __init__(self, client: Client, run_id: str, metrics: list[str] | None) -> None:
@@ -64,9 +67,8 @@ class History:
             data = b"".join(pieces)
         with arrow.ipc.open_stream(data) as reader:
             table = reader.read_all()
-        metrics = [_label(name) for name in table.column_names[len(_PLACE) :]]
-        self._check(metrics)
-        return table.rename_columns([*_PLACE, *metrics])
+        self._check(table.column_names[len(_PLACE) :])
+        return table
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return a `pandas.DataFrame`. Integers and booleans stay what they are where some are missing:
@@ -101,13 +103,13 @@ class History:
             for name, place in zip(_PLACE, row[:4], strict=True):
                 columns[name].append(place)
             for name, value in row.values.items():
-                column = columns.setdefault(_label(name), [])
+                column = columns.setdefault(_label(name, value), [])
                 column.extend([None] * (count - len(column)))
                 column.append(value)
             count += 1
         for column in columns.values():
             column.extend([None] * (count - len(column)))
-        self._check(list(columns))
+        self._check(list(columns)[len(_PLACE) :])
         return columns
 
     def rows(self) -> Iterator[Row]:
@@ -121,8 +123,8 @@ class History:
         return self._client.download(self._path, metric=self._metrics, format=format)
 
     def _check(self, columns: list[str]) -> None:
-        bare = {re.sub(r" \((f64|i64|bool)\)$", "", column) for column in columns} | set(columns)
-        missing = [name for name in self._metrics or () if _label(name) not in bare]
+        found = set(columns) | {_KIND.sub("", column) for column in columns}
+        missing = [name for name in self._metrics or () if name not in found]
         if missing:
             raise NotFound(f"The run has no metric {missing[0]!r}.", code="no_such_metric", status=404)
 
@@ -130,9 +132,9 @@ class History:
         return f"<isoline.History of {', '.join(self._metrics) if self._metrics else 'all metrics'}>"
 
 
-def _label(metric: str) -> str:
-    """Return what the column of a metric is called."""
-    return f"{metric} (metric)" if metric in _PLACE else metric
+def _label(metric: str, value: float | int | bool) -> str:
+    """Return what the column of a metric is called in a dictionary of lists."""
+    return f"{metric} ({_KINDS[type(value)]})" if metric in _PLACE else metric
 
 
 def number(value: Any) -> Any:

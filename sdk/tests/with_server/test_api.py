@@ -100,10 +100,10 @@ def test_metrics_that_are_called_like_a_column_keep_their_own(api: Api, project:
     path = logged(project, {"step": 7.5, "row": 1}, {"step": 8.5, "row": 2})
     columns = api.run(path).history().to_lists()
     assert columns["step"] == [0, 1]
-    assert columns["step (metric)"] == [7.5, 8.5]
+    assert columns["step (f64)"] == [7.5, 8.5]
     pytest.importorskip("pyarrow")
     pytest.importorskip("pandas")
-    assert api.run(path).history("step").to_pandas()["step (metric)"].tolist() == [7.5, 8.5]
+    assert api.run(path).history("step").to_pandas()["step (f64)"].tolist() == [7.5, 8.5]
 
 
 def test_a_metric_that_is_not_there_is_refused(api: Api, project: str) -> None:

@@ -62,7 +62,7 @@ def _find(api: Api, path: str) -> StoredRun | Project:
 
 
 def _export_run(found: StoredRun, asked: argparse.Namespace) -> None:
-    format = asked.format or _ending(asked.output) or "parquet"
+    format: Format = asked.format or _ending(asked.output) or "parquet"
     if asked.output == "-":
         with found.history(asked.metric).download(format) as pieces:
             for piece in pieces:
@@ -80,7 +80,7 @@ def _export_project(api: Api, project: Project, asked: argparse.Namespace) -> No
     runs = api.runs(asked.query, project=project)
     folder = Path(asked.output or project.slug)
     folder.mkdir(parents=True, exist_ok=True)
-    format = asked.format or "parquet"
+    format: Format = asked.format or "parquet"
     count = size_bytes = 0
     aside = folder / ".runs.jsonl.part"
     with Progress(project.path, total=runs.count()) as progress, aside.open("wb") as listing:
