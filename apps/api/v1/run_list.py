@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import prefetch_related_objects
+from django.db.models import TextField, prefetch_related_objects
+from django.db.models.functions import Coalesce
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
@@ -15,12 +16,13 @@ from apps.accounts.access import fetch
 from apps.tracking.models import Project, Run, RunField
 from apps.tracking.search.attributes import ATTRIBUTES
 from apps.tracking.search.parse import parse_field
-from apps.tracking.search.run_list import costs_bounded, matching, run_list
+from apps.tracking.search.run_list import RunPage, costs_bounded, matching, run_list
 
+from .. import wide_columns
 from ..json_values import plain
 from ..request import Request
 from ..shapes import Asked
-from .runs import RunOut
+from .runs import RunItemOut
 
 MOST_FIELDS = 200
 MOST_COUNTED = 10_000
@@ -44,6 +46,12 @@ class RunListAsked(Asked):
         max_length=MOST_FIELDS,
         help_text="Paths of the query language: each run is then answered with just these.",
     )
+    include = serializers.ListField(
+        child=serializers.ChoiceField(choices=wide_columns.ON_REQUEST),
+        required=False,
+        max_length=3,
+        help_text="What whole runs are answered with besides.",
+    )
     deleted = serializers.BooleanField(default=False, help_text="The trash instead.")
     limit = serializers.IntegerField(min_value=1, max_value=1000, default=100)
     cursor = serializers.CharField(required=False, max_length=4000)
@@ -64,8 +72,10 @@ class UnknownOut(serializers.Serializer[Any]):
 
 
 class RunPageOut(serializers.Serializer[Any]):
-    items = RunOut(many=True, help_text="With `field`: {id, name, state, fields}.")
-    next = serializers.CharField(allow_null=True)
+    items = RunItemOut(many=True, help_text="With `field`: {id, name, state, fields}.")
+    next = serializers.CharField(
+        allow_null=True, help_text="Null on the last page; a page may be shorter than `limit`."
+    )
     total = serializers.IntegerField(allow_null=True, help_text="How many match; on the first page only.")
     total_is_exact = serializers.BooleanField(help_text=f"False beyond {MOST_COUNTED}.")
     behind = serializers.IntegerField(
@@ -88,20 +98,15 @@ class RunListView(APIView):
         asked.is_valid(raise_exception=True)
         wanted = asked.validated_data
         found = fetch(Project, request.principal, public_id=project)
-        fields = wanted.get("field")
-        among = Run.with_removed.filter(deleted_at__isnull=not wanted["deleted"])
-        page = run_list(
-            found,
-            wanted["q"],
-            wanted["sort"],
-            cursor=wanted.get("cursor"),
-            limit=wanted["limit"],
-            among=among,
-        )
+        fields, include = wanted.get("field"), list(dict.fromkeys(wanted.get("include", ())))
+        page = _page(found, wanted, wanted["limit"])
+        room = _fitting(page.runs, fields, include)
+        if room < len(page.runs):
+            page = _page(found, wanted, room)
         total, is_exact = (None, True) if "cursor" in wanted else _counted(found, wanted)
         return Response(
             {
-                "items": _rows(page.runs, fields) if fields else _whole(page.runs, found),
+                "items": _rows(page.runs, fields) if fields else _whole(page.runs, found, include),
                 "next": page.cursor,
                 "total": total,
                 "total_is_exact": is_exact,
@@ -113,6 +118,29 @@ class RunListView(APIView):
         )
 
 
+def _page(project: Project, wanted: dict[str, Any], limit: int) -> RunPage:
+    return run_list(
+        project,
+        wanted["q"],
+        wanted["sort"],
+        cursor=wanted.get("cursor"),
+        limit=limit,
+        among=Run.with_removed.filter(deleted_at__isnull=not wanted["deleted"]),
+        defer=wide_columns.WIDE,
+    )
+
+
+def _fitting(runs: Sequence[Run], paths: list[str] | None, include: list[str]) -> int:
+    """Return how many of the runs have room in an answer. Raises QueryError."""
+    ids = [run.pk for run in runs]
+    if not paths:
+        return wide_columns.fitting(ids, [*wide_columns.ALWAYS, *include])
+    fields = [parse_field(path) for path in paths]
+    attributes = {field.name for field in fields if field.scope == "run"}
+    columns = [name for name in wide_columns.ALWAYS if name in attributes]
+    return wide_columns.fitting(ids, columns, [field.path for field in fields if field.scope != "run"])
+
+
 def _counted(project: Project, wanted: dict[str, Any]) -> tuple[int, bool]:
     """Return how many runs match, counted no further than a list needs to know."""
     among = Run.with_removed.filter(deleted_at__isnull=not wanted["deleted"])
@@ -121,9 +149,10 @@ def _counted(project: Project, wanted: dict[str, Any]) -> tuple[int, bool]:
     return min(counted, MOST_COUNTED), counted <= MOST_COUNTED
 
 
-def _whole(runs: Sequence[Run], project: Project) -> list[dict[str, Any]]:
+def _whole(runs: Sequence[Run], project: Project, include: list[str]) -> list[dict[str, Any]]:
     prefetch_related_objects(runs, "created_by", "created_by_service")
-    shape = RunOut()
+    wide_columns.read(runs, [*wide_columns.ALWAYS, *include])
+    shape = RunItemOut(context={"include": include})
     for run in runs:
         run.project = project
     return [shape.to_representation(run) for run in runs]
@@ -144,7 +173,8 @@ def _rows(runs: Sequence[Run], paths: list[str]) -> list[dict[str, Any]]:
             }
     if asked_as and ids:
         stored = RunField.objects.filter(run__in=ids, field__path__in=list(asked_as))
-        for pk, path, number, text in stored.values_list("run_id", "field__path", "number", "text"):
+        whole_text = Coalesce("long_text", "text", output_field=TextField())
+        for pk, path, number, text in stored.values_list("run_id", "field__path", "number", whole_text):
             values[pk][asked_as[path]] = _value(number, text)
     return [
         {"id": run.public_id, "name": run.name, "state": run.state, "fields": values[run.pk]} for run in runs

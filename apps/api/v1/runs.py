@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -14,13 +15,14 @@ from apps.accounts.access import fetch
 from apps.accounts.models import Team
 from apps.accounts.principal import Principal
 from apps.accounts.scopes import Verb
-from apps.base.errors import Conflict, Invalid, NotFound
+from apps.base.errors import Conflict, Invalid, NotFound, TooLarge
 from apps.base.ids import public_id
 from apps.metrics import latest
 from apps.tracking import heartbeat, runs
 from apps.tracking.models import Project, Run
 from apps.tracking.names import clean_name
 
+from .. import wide_columns
 from ..json_values import plain
 from ..request import Request
 from ..shapes import Asked
@@ -53,8 +55,11 @@ class RunStartedOut(RunRefOut):
     )
 
 
-class RunOut(RunRefOut):
-    """The serializer describes; `to_representation` is what a thousand rows can afford."""
+class RunItemOut(RunRefOut):
+    """A run in a list. The serializer describes; `to_representation` is what a thousand rows can afford.
+
+    context["include"]: which of wide_columns.ON_REQUEST to answer.
+    """
 
     group = serializers.CharField()
     job_type = serializers.CharField()
@@ -64,9 +69,11 @@ class RunOut(RunRefOut):
     tags = serializers.ListField(child=serializers.CharField())
     notes = serializers.CharField()
     labels = serializers.DictField()
-    config = serializers.DictField()
-    summary = serializers.DictField(help_text="What the run has set itself; metrics' own are at /metrics.")
-    metadata = serializers.DictField(help_text="Environment, by writer.")
+    config = serializers.DictField(required=False, help_text="In lists where `include` asks for it.")
+    summary = serializers.DictField(
+        required=False, help_text="What the run has set itself; metrics' own are at /metrics."
+    )
+    metadata = serializers.DictField(required=False, help_text="Environment, by writer.")
     created_by = serializers.CharField(allow_null=True, help_text="The person's or service account's name.")
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
@@ -96,9 +103,7 @@ class RunOut(RunRefOut):
             "tags": run.tags,
             "notes": run.notes,
             "labels": run.labels,
-            "config": plain(run.config),
-            "summary": plain(run.summary),
-            "metadata": plain(run.metadata),
+            **{name: plain(getattr(run, name)) for name in self.included()},
             "created_by": str(run.created_by or run.created_by_service or "") or None,
             "created_at": run.created_at,
             "updated_at": run.updated_at,
@@ -110,6 +115,20 @@ class RunOut(RunRefOut):
             "version": run.version,
             "deleted_at": run.deleted_at,
         }
+
+    def included(self) -> Sequence[str]:
+        return self.context.get("include", ())
+
+
+class RunOut(RunItemOut):
+    """A run."""
+
+    config = serializers.DictField()
+    summary = serializers.DictField(help_text="What the run has set itself; metrics' own are at /metrics.")
+    metadata = serializers.DictField(help_text="Environment, by writer.")
+
+    def included(self) -> Sequence[str]:
+        return wide_columns.ON_REQUEST
 
 
 class StructureField(serializers.DictField):
@@ -138,6 +157,9 @@ class RunStartAsked(Asked):
 class RunFetchAsked(Asked):
     ids = serializers.ListField(
         child=serializers.CharField(max_length=64), min_length=1, max_length=MOST_FETCHED
+    )
+    include = serializers.ListField(
+        child=serializers.ChoiceField(choices=wide_columns.ON_REQUEST), default=list, max_length=3
     )
 
 
@@ -220,13 +242,22 @@ class RunFetchView(APIView):
         summary="Many runs by id, all or none",
         tags=["runs"],
         request=RunFetchAsked,
-        responses=RunOut(many=True),
+        responses=RunItemOut(many=True),
     )
     def post(self, request: Request) -> Response:
         asked = RunFetchAsked(data=request.data)
         asked.is_valid(raise_exception=True)
+        include = list(dict.fromkeys(asked.validated_data["include"]))
         found = found_runs(request.principal, asked.validated_data["ids"])
-        return Response([RunOut().to_representation(run) for run in found])
+        columns = [*wide_columns.ALWAYS, *include]
+        if wide_columns.fitting([run.pk for run in found], columns) < len(found):
+            raise TooLarge(
+                f"These runs are more than {wide_columns.MOST_BYTES >> 20} MB: ask for fewer, or without `include`.",
+                code="runs_too_large",
+            )
+        wide_columns.read(found, columns)
+        shape = RunItemOut(context={"include": include})
+        return Response([shape.to_representation(run) for run in found])
 
 
 class RunView(APIView):
@@ -353,8 +384,11 @@ def writable(principal: Principal, run: str) -> Run:
 
 
 def found_runs(principal: Principal, ids: list[str]) -> list[Run]:
-    """Return the runs in the order asked for. Raises NotFound if one of them is not to be seen."""
-    seen = whole(Run.objects.visible_to(principal)).filter(public_id__in=ids)
+    """Return the runs, without their wide columns, in the order asked for.
+
+    Raises NotFound if one of them is not to be seen.
+    """
+    seen = whole(Run.objects.visible_to(principal)).defer(*wide_columns.WIDE).filter(public_id__in=ids)
     rows = {run.public_id: run for run in seen}
     if len(rows) < len(set(ids)):
         raise NotFound("At least one of these runs is not there, or not yours to see.")

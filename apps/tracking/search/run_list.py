@@ -47,12 +47,14 @@ def run_list(
     cursor: str | None = None,
     limit: int = 100,
     among: QuerySet[Run] | None = None,
+    defer: Sequence[str] = (),
     at: datetime | None = None,
 ) -> RunPage:
     """Return runs of the projects, which the caller has fetched through the one door.
 
     sort: `-metrics.loss, created`; without one the newest come first. Missing values come last either way.
     among: the runs to choose from, by default those that are not deleted. at: what `now` means.
+    defer: columns the runs are to be read without.
 
     Raises QueryError (`query_too_costly` after five seconds), Malformed `bad_cursor`.
     """
@@ -66,7 +68,7 @@ def run_list(
         numbers = FieldNumbers(ids, [key.field for key in keys])
         runs = _of_projects(among, ids)
         order = Order(keys, numbers)
-        found, following = _page(order.phases(runs, compiled), order, cursor, limit)
+        found, following = _page(order.phases(runs, compiled), order, cursor, limit, defer)
         unknown = (*compiled.unknown, *unknown_fields([key.field for key in keys], numbers))
     return RunPage(found, following, behind, unknown)
 
@@ -103,7 +105,9 @@ def _caught_up(ids: Sequence[int], node: Node, keys: Sequence[Key]) -> int:
     return sum(projection.refresh(project) for project in ids)
 
 
-def _page(phases: list[Phase], order: Order, cursor: str | None, limit: int) -> tuple[list[Run], str | None]:
+def _page(
+    phases: list[Phase], order: Order, cursor: str | None, limit: int, defer: Sequence[str]
+) -> tuple[list[Run], str | None]:
     after = None
     if cursor:
         phases, after = read_cursor(order, phases, cursor)
@@ -116,7 +120,7 @@ def _page(phases: list[Phase], order: Order, cursor: str | None, limit: int) -> 
     following = write_cursor(order, *rows[limit - 1]) if len(rows) > limit else None
     # The order has been found out from indexes; only now are the runs themselves read.
     keys = [row[-1] for _, row in rows[:limit]]
-    whole = Run.objects.in_bulk(keys)
+    whole = Run.objects.defer(*defer).in_bulk(keys)
     return [whole[key] for key in keys if key in whole], following
 
 

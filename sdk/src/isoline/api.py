@@ -88,7 +88,12 @@ class Api:
         deleted: the trash instead.
         """
         found = self.project(project) if isinstance(project, str) else project
-        params = {"q": query or None, "sort": sort, "deleted": "true" if deleted else None}
+        params = {
+            "q": query or None,
+            "sort": sort,
+            "deleted": "true" if deleted else None,
+            "include": ["config", "summary", "metadata"],
+        }
         return Pages(
             self._client, f"/projects/{found.id}/runs", params, lambda told: StoredRun(self._client, told)
         )

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
-import pytest
+import secrets
 
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from apps.api import wide_columns
 from apps.api.urls import urlpatterns
 from apps.metrics import inbox
 from apps.tracking import fields, runs
@@ -157,6 +162,73 @@ def test_searching_and_sorting(reader, project):
     assert ([each["client_id"] for each in rest["items"]], rest["next"], rest["total"]) == (["1"], None, None)
 
 
+def test_lists_leave_out_what_may_be_large_unless_it_is_asked_for(reader, project, run):
+    run.merge_summary({"score": 0.9})
+    url = f"/api/v1/projects/{project.public_id}/runs"
+
+    with CaptureQueriesContext(connection) as asked:
+        (item,) = reader.get(url).json()["items"]
+        (fetched,) = reader.post("/api/v1/runs/fetch", {"ids": [run.public_id]}).json()
+        reader.post("/api/v1/tiles", {"runs": [run.public_id], "metrics": ["loss"]})
+    assert not {"config", "summary", "metadata"} & {*item, *fetched}
+    # The server does not even read them.
+    assert not [each["sql"] for each in asked if '"tracking_run"."config"' in each["sql"]]
+    (item,) = reader.get(url, {"include": ["config", "summary"]}).json()["items"]
+    assert (item["config"], item["summary"], "metadata" in item) == ({"lr": 0.1}, {"score": 0.9}, False)
+    body = {"ids": [run.public_id], "include": ["config", "metadata"]}
+    (fetched,) = reader.post("/api/v1/runs/fetch", body).json()
+    assert (fetched["config"], fetched["metadata"], "summary" in fetched) == ({"lr": 0.1}, {}, False)
+    assert reader.get(url, {"include": "points"}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "asked", [{"include": "config"}, {"field": "config.text"}, {"field": ["notes"]}, {"sort": "config.n"}]
+)
+def test_a_page_of_runs_ends_where_it_would_get_too_large(reader, project, monkeypatch, asked):
+    monkeypatch.setattr(wide_columns, "MOST_BYTES", 9000)
+    for n in range(7):
+        text = secrets.token_hex(1500)
+        run = runs.start(project, client_id=str(n), name=str(n), config={"text": text, "n": n}, notes=text)[0]
+        fields.project(run.pk)
+    url = f"/api/v1/projects/{project.public_id}/runs"
+    sizes, names, cursor = [], [], {}
+    while True:
+        page = reader.get(url, asked | cursor).json()
+        sizes.append(len(page["items"]))
+        names += [each["name"] for each in page["items"]]
+        if page["next"] is None:
+            break
+        cursor = {"cursor": page["next"]}
+
+    assert sorted(names) == list("0123456")
+    assert max(sizes) <= 3
+    # However large it is, one run is answered.
+    monkeypatch.setattr(wide_columns, "MOST_BYTES", 10)
+    assert len(reader.get(url, asked).json()["items"]) == 1
+
+
+def test_runs_that_are_too_large_together_are_not_fetched(reader, project, monkeypatch):
+    monkeypatch.setattr(wide_columns, "MOST_BYTES", 5000)
+    made = [
+        runs.start(project, client_id=str(n), config={"text": secrets.token_hex(1500)})[0] for n in range(2)
+    ]
+    ids = [run.public_id for run in made]
+
+    refused = reader.post("/api/v1/runs/fetch", {"ids": ids, "include": ["config"]})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (413, "runs_too_large")
+    assert reader.post("/api/v1/runs/fetch", {"ids": ids[:1], "include": ["config"]}).status_code == 200
+    assert len(reader.post("/api/v1/runs/fetch", {"ids": ids}).json()) == 2
+
+
+def test_a_picked_text_comes_whole(reader, project):
+    text = "long " * 200 + "end"
+    run = runs.start(project, client_id="one", config={"text": text})[0]
+    fields.project(run.pk)
+    page = reader.get(f"/api/v1/projects/{project.public_id}/runs", {"field": "config.text"}).json()
+
+    assert page["items"][0]["fields"] == {"config.text": text}
+
+
 def test_a_mistake_in_a_query_is_shown_where_it_is(reader, project):
     answer = reader.get(f"/api/v1/projects/{project.public_id}/runs", {"q": "metrics.loss < "})
 
@@ -191,7 +263,7 @@ def test_a_page_of_runs_costs_the_same_number_of_queries(reader, project, django
     url = f"/api/v1/projects/{project.public_id}/runs"
     reader.get(url)
 
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(16):
         assert len(reader.get(url).json()["items"]) == 30
 
 
