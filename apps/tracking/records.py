@@ -16,16 +16,15 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
 from django.db import OperationalError, connection, transaction
 from django.db.models import F
 from django.utils.timezone import now
 from psycopg.errors import LockNotAvailable
 
-from apps.base.errors import DomainError, TooLarge
+from apps.base.errors import DomainError
 from apps.metrics import inbox
 
-from . import definitions, segments, signals
+from . import definitions, limits, segments, signals
 from .blocks import Row
 from .models import RecordCursor, RecordRefusal, RecordSegment, Run
 from .names import clean_name
@@ -38,8 +37,6 @@ Kind = RecordSegment.Kind
 
 # Batches read at once: each may be 32 MiB decoded.
 BATCHES = 16
-# What config, summary or metadata of one run may grow to, as JSON.
-STRUCTURE_BYTES = 16 << 20
 # How many writers of a run keep an environment of their own.
 STREAMS_WITH_METADATA = 1000
 # How long an append waits for another that applies records of the same run, before leaving it to the
@@ -198,7 +195,7 @@ class _Work:
 
     def _merge(self, column: str, record: Mapping[str, Any]) -> None:
         merged = merge(getattr(self._run, column), record.get("set", {}), record.get("unset", ()))
-        _check_size(merged)
+        limits.check_size(merged)
         setattr(self._run, column, merged)
 
     def _metadata(self, batch: Any, record: Mapping[str, Any]) -> None:
@@ -206,7 +203,7 @@ class _Work:
         if stream not in run.metadata and len(run.metadata) >= STREAMS_WITH_METADATA:
             return
         merged = {**run.metadata, stream: merge(run.metadata.get(stream, {}), record["set"])}
-        _check_size(merged)
+        limits.check_size(merged)
         run.metadata = merged
         host, git = record["set"].get("host"), record["set"].get("git")
         if isinstance(host, str) and not run.host:
@@ -217,7 +214,9 @@ class _Work:
     def _tags(self, batch: Any, record: Mapping[str, Any]) -> None:
         removed = set(record.get("remove", ()))
         kept = [tag for tag in self._run.tags if tag not in removed]
-        self._run.tags = list(dict.fromkeys([*kept, *record.get("add", ())]))
+        tags = list(dict.fromkeys([*kept, *record.get("add", ())]))
+        limits.check_tags(tags)
+        self._run.tags = tags
 
     def _note(self, batch: Any, record: Mapping[str, Any]) -> None:
         self._run.notes = record["text"]
@@ -254,11 +253,6 @@ class _Work:
         else:
             run.exit_code = record.get("exit_code")
             run.ended_at = _moment(record["time"]) if "time" in record else batch.received_at
-
-
-def _check_size(structure: Mapping[str, Any]) -> None:
-    if len(orjson.dumps(structure)) > STRUCTURE_BYTES:
-        raise TooLarge("A run's config, summary and metadata each hold at most 16 MiB.")
 
 
 def _moment(time_us: int) -> datetime:

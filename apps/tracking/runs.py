@@ -11,7 +11,7 @@ from django.utils.timezone import now
 from apps.base.errors import Conflict, Gone, Invalid, NotFound
 from apps.metrics import verbs
 
-from . import signals
+from . import limits, signals
 from .models import Project, Run
 from .names import clean_name, generated_run_name
 
@@ -43,12 +43,15 @@ def start(
     more: columns of a new run (notes, group, job_type, host, started_at, parent, …). They and `name` are not
     applied to a run that exists; `config` is merged into it and `tags` are added.
 
-    Raises Conflict `run_exists` (never), NotFound `no_such_run` (must), Gone `deleted`, Invalid for a bad id.
+    Raises Conflict `run_exists` (never), NotFound `no_such_run` (must), Gone `deleted`, Invalid for a bad id
+    or too many tags, TooLarge.
     """
     if not client_id or len(client_id) > 256 or not client_id.isprintable():
         raise Invalid("A client id has 1 to 256 printable characters.", code="bad_client_id")
     if project.is_deleted:
         raise Gone("The project has been deleted; it can be restored for 30 days.", code="deleted")
+    tags = list(dict.fromkeys(tags or []))
+    limits.check({**more, "config": config or {}, "tags": tags})
     found = Run.objects.filter(project=project, client_id=client_id)
     if resume == "must":
         return _resumed(_existing(found), config, tags, reopen=reopen), False
@@ -60,7 +63,7 @@ def start(
                 client_id=client_id,
                 name=clean_name(name) if name else generated_run_name(),
                 config=config or {},
-                tags=list(dict.fromkeys(tags or [])),
+                tags=tags,
                 **_author(principal),
                 **more,
             )

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.models import User
 from apps.metrics import inbox, wire
-from apps.tracking import console, heartbeat, records, runs
+from apps.tracking import console, heartbeat, limits, records, runs
 from apps.tracking.models import (
     MetricDefinition,
     Project,
@@ -224,7 +224,7 @@ def test_streams_are_applied_in_their_order(run):
 
 
 def test_a_record_that_cannot_be_applied_is_told_and_the_rest_is_stored(run, monkeypatch):
-    monkeypatch.setattr(records, "STRUCTURE_BYTES", 1000)
+    monkeypatch.setattr(limits, "STRUCTURE_BYTES", 1000)
     send(
         run,
         0,
@@ -258,6 +258,33 @@ def test_a_refused_record_is_given_its_code_at_append(record, code):
     refused = records.check(record)
     assert refused is not None
     assert refused.code == code
+
+
+def test_tags_that_would_be_too_many_are_refused_and_the_rest_is_kept(run):
+    first = [str(number) for number in range(limits.MOST_TAGS)]
+    send(
+        run,
+        0,
+        {"type": "tags", "add": first},
+        {"type": "tags", "add": ["more"]},
+        {"type": "note", "text": "x"},
+    )
+    send(run, 1, {"type": "tags", "add": ["instead"], "remove": ["0"]})
+
+    apply(run)
+
+    assert run.tags == [*first[1:], "instead"]
+    assert run.notes == "x"
+    assert list(RecordRefusal.objects.values_list("code", flat=True)) == ["too_many_tags"]
+
+
+def test_a_config_with_an_integer_over_64_bits_is_merged_into(run):
+    run.merge_config({"n": 1 << 70})
+    send(run, 0, {"type": "config", "set": {"lr": 0.1}})
+
+    apply(run)
+
+    assert run.config == {"n": 1 << 70, "lr": 0.1}
 
 
 def test_a_run_that_is_gone_keeps_nobody_waiting(run):

@@ -8,8 +8,8 @@ from django.db import connections
 from django.utils.timezone import now
 
 from apps.accounts.models import User
-from apps.base.errors import Conflict, Gone, NotFound
-from apps.tracking import fields, runs
+from apps.base.errors import Conflict, Gone, Invalid, NotFound, TooLarge
+from apps.tracking import fields, limits, runs
 from apps.tracking.models import Project, Run, RunField
 from apps.tracking.models.run import RunEnded
 
@@ -183,3 +183,44 @@ def test_each_task_is_fine_with_nothing_to_do(db):
 
     for task in ("apply_pending_records", "project_dirty_fields", "mark_silent", "sweep_deleted"):
         assert getattr(tasks, task)() == 0
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda run: run.merge_config({"a": "x" * 900}),
+        lambda run: run.merge_summary({"a": "x" * 2000}),
+        lambda run: run.merge_labels({"a": "x" * 2000}),
+        lambda run: run.replace_config({"a": "x" * 2000}),
+        lambda run: run.replace_summary({"a": "x" * 2000}),
+        lambda run: run.fix_config({"a": "x" * 900}),
+        lambda run: runs.start(run.project, client_id="two", config={"a": "x" * 2000}),
+        lambda run: runs.start(run.project, client_id="one", config={"a": "x" * 900}),
+        lambda run: runs.start(run.project, client_id="two", labels={"a": "x" * 2000}),
+    ],
+)
+def test_what_a_run_holds_has_one_limit_whoever_writes(run, monkeypatch, write):
+    run.merge_config({"there": "x" * 200})
+    monkeypatch.setattr(limits, "STRUCTURE_BYTES", 1000)
+
+    with pytest.raises(TooLarge):
+        write(run)
+
+    assert [each.config for each in Run.objects.all()] == [{"there": "x" * 200}]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda run, tags: run.edit(tags=tags),
+        lambda run, tags: run.tag(add=tags),
+        lambda run, tags: runs.start(run.project, client_id="two", tags=tags),
+        lambda run, tags: runs.start(run.project, client_id="one", tags=tags),
+    ],
+)
+def test_a_run_has_so_many_tags_at_most(run, write):
+    tags = [str(number) for number in range(limits.MOST_TAGS)]
+
+    write(run, [*tags, "0"])
+    with pytest.raises(Invalid, match="at most 1000 tags"):
+        write(run, [*tags, "more"])

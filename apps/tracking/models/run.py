@@ -13,7 +13,7 @@ from django.utils.timezone import now
 from apps.base.errors import Conflict, Gone
 from apps.base.ids import public_id
 
-from .. import signals
+from .. import limits, signals
 from ..names import NAME_LENGTH, clean_name
 from ..structures import Path, StructureField, merge, same
 from .project import Project
@@ -226,7 +226,7 @@ class Run(models.Model):
         started_at: datetime | None = None,
         ended_at: datetime | None = None,
     ) -> None:
-        """Replace what is given; None leaves a thing alone."""
+        """Replace what is given; None leaves a thing alone. Raises Invalid `too_many_tags`."""
         asked = {
             "name": None if name is None else clean_name(name),
             "notes": notes,
@@ -244,14 +244,17 @@ class Run(models.Model):
         self.edit(name=name)
 
     def tag(self, *, add: Iterable[str] = (), remove: Iterable[str] = ()) -> None:
-        """Add and remove tags; the order of the others stays."""
+        """Add and remove tags; the order of the others stays. Raises Invalid `too_many_tags`."""
         with self._locked() as run:
             gone = set(remove)
             run._replace(tags=list(dict.fromkeys([tag for tag in run.tags if tag not in gone] + list(add))))
         self._take_from(run, "tags")
 
     def merge_config(self, values: Mapping[str, Any], *, unset: Iterable[Path] = ()) -> None:
-        """Merge into the config: objects merge key by key, anything else replaces."""
+        """Merge into the config: objects merge key by key, anything else replaces.
+
+        Raises TooLarge if it would grow beyond 16 MiB, as do the others below.
+        """
         self._merge("config", values, unset)
 
     def merge_summary(self, values: Mapping[str, Any], *, unset: Iterable[Path] = ()) -> None:
@@ -305,6 +308,7 @@ class Run(models.Model):
 
     def _update(self, condition: Q, **changes: Any) -> bool:
         """Change the row if it still meets the condition, in one statement, and tell who listens."""
+        limits.check(changes)
         with transaction.atomic():
             matched = Run.objects.filter(condition, pk=self.pk)
             if not matched.update(**changes, version=F("version") + 1, updated_at=now(), fields_due=True):
