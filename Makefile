@@ -1,9 +1,10 @@
 # The commands of the operating contract; docs/reference/commands.md describes each.
 PYTHON ?= python3
 VENV := .venv
+PEERS := .venv-peers
 STAMP := $(VENV)/.installed
 
-.PHONY: install test lint ci bench pins clean
+.PHONY: install test lint ci bench bench-peers pins clean
 
 install: $(STAMP)
 
@@ -26,13 +27,20 @@ lint: install
 ci:
 	.ci/run
 
+# `make bench NAMES="ingest tiles"` asks a choice.
 bench: install
-	$(VENV)/bin/python -m benchmarks
+	$(VENV)/bin/python -m benchmarks $(NAMES)
+
+# The trackers measured beside us, in a venv of their own. Without it they are left out.
+bench-peers: install
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(VENV)/bin/uv pip install --quiet --python $(PEERS)/bin/python --require-hashes -r requirements/peers.txt
 
 # Pins every requirement with its hashes, for every platform.
 pins: install
 	cd requirements && ../$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header base.in -o base.txt
 	cd requirements && ../$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header dev.in -o dev.txt
+	cd requirements && ../$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header peers.in -o peers.txt
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build

@@ -72,7 +72,7 @@ def rows(client: Client, run: str) -> list[tuple[int, Row]]:
         table["count"].to_pylist(),
         table["ok"].to_pylist(),
     ]
-    return [(token, tuple(rest)) for token, *rest in zip(*columns, strict=True)]  # type: ignore[misc]
+    return [(token, tuple(rest)) for token, *rest in zip(*columns, strict=True)]
 
 
 def records(client: Client, run: str) -> list[int]:

@@ -29,7 +29,7 @@ def test_fail_1_worker_killed_in_mid_compaction(start_on_either: Start) -> None:
     up = training.up
     for folds in range(1, 4):
         training.log_and_drain(1)
-        wait_until(lambda folds=folds: _folds(training) == folds, within_s=30, what="a fold")
+        _wait_folded(training, folds)
     with up.database(up.metrics_database) as connection:
         # The next fold is the one after which the compactor has a look at the run.
         connection.execute("UPDATE metrics_head SET folds = 15 WHERE run = %s", [_number(training)])
@@ -106,6 +106,10 @@ def _number(training: Training) -> int:
         ).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def _wait_folded(training: Training, times: int) -> None:
+    wait_until(lambda: _folds(training) == times, within_s=30, what="a fold")
 
 
 def _folds(training: Training) -> int:

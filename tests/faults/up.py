@@ -191,7 +191,7 @@ class Up:
     def held(self, lock: str, *values: Any, database: str | None = None) -> Iterator[psycopg.Connection[Any]]:
         """Hold what a statement locks until left: who needs it waits in the middle of its work."""
         with self.database(database or self.metrics_database) as connection, connection.transaction():
-            connection.execute(lock, values)  # type: ignore[arg-type]
+            connection.execute(lock, values)
             yield connection
 
     def wait_blocked(self, text: str, *, within_s: float = 30) -> list[int]:
