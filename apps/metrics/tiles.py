@@ -17,7 +17,7 @@ from apps.metrics import blocks, downsample, stored_buckets, stored_points
 from apps.metrics.blocks import Column
 from apps.metrics.downsample import Marks, Window
 from apps.metrics.groups import Group, Ints, Kind, Values, concat_axes
-from apps.metrics.reading import Reading, reading
+from apps.metrics.reading import Columns, Reading, reading
 from apps.metrics.stored_points import Found, Where
 
 # What `points` and a chart over another metric read at most, over all metrics and runs asked for.
@@ -94,10 +94,14 @@ def _exact(opened: Reading, where: Where) -> dict[int, list[Group]]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TileSeries:
-    """One metric of one run as a tile shows it. marks.x_*: steps, or µs, or values of the metric that is x."""
+    """One metric of one run as a tile shows it. marks.x_*: steps, or µs, or values of the metric that is x.
+
+    kind: f64 for a metric that has had several.
+    """
 
     run: int
     name: str
+    kind: Kind
     marks: Marks
 
 
@@ -148,8 +152,14 @@ def tiles(
         for name, places in columns.by_name().items():
             made = marks.tile(run, places)
             if made is not None and len(made):
-                series.append(TileSeries(run, name, made))
+                series.append(TileSeries(run, name, _kind(columns, places), made))
     return Tiles(opened.versions, window, tuple(series))
+
+
+def _kind(columns: Columns, places: Sequence[int]) -> Kind:
+    """Return the kind that holds the values of all these columns."""
+    kinds = {columns.keys[place][1] for place in places}
+    return kinds.pop() if len(kinds) == 1 else "f64"
 
 
 def _bounds(window: Window, shift: int) -> tuple[int, int]:
@@ -254,7 +264,7 @@ def _over_metric(
 ) -> Tiles:
     with reading(runs, [*names, x]) as opened:
         groups = _exact(opened, Where())
-    joined: list[tuple[int, str, list[tuple[Values, Values]]]] = []
+    joined: list[tuple[int, str, Kind, list[tuple[Values, Values]]]] = []
     for run in dict.fromkeys(runs):
         places = opened.columns[run].by_name()
         x_column = _as_numbers(groups[run], places.get(x, []))
@@ -269,8 +279,8 @@ def _over_metric(
                     held = np.isfinite(of_x.values)
                     met.append((of_x.values[held], of_y.values[held]))
             if any(len(each) for each, _ in met):
-                joined.append((run, name, met))
-    xs = [each for _, _, met in joined for each, _ in met if len(each)]
+                joined.append((run, name, _kind(opened.columns[run], places[name]), met))
+    xs = [each for *_, met in joined for each, _ in met if len(each)]
     if not xs:
         return Tiles(opened.versions, None, ())
     low = min(float(each.min()) for each in xs) if x_min is None else x_min
@@ -278,9 +288,12 @@ def _over_metric(
     window = Window(low, max(low, high), pixels)
     series = [
         TileSeries(
-            run, name, downsample.tile([downsample.from_points(*each, window) for each in met], window)
+            run,
+            name,
+            kind,
+            downsample.tile([downsample.from_points(*each, window) for each in met], window),
         )
-        for run, name, met in joined
+        for run, name, kind, met in joined
     ]
     return Tiles(opened.versions, window, tuple(each for each in series if len(each.marks)))
 

@@ -66,6 +66,9 @@ class TilesQuery(TilesAsked):
 class TileSeriesOut(serializers.Serializer[Any]):
     run = serializers.CharField()
     metric = serializers.CharField()
+    kind = serializers.ChoiceField(
+        choices=["f64", "i64", "bool"], help_text="Of the values; f64 if the metric has had several."
+    )
     marks = serializers.IntegerField()
     points = serializers.IntegerField(help_text="How many the marks stand for.")
     columns = serializers.DictField(
@@ -171,6 +174,7 @@ def _content(
             {
                 "run": runs[each.run].public_id,
                 "metric": each.name,
+                "kind": each.kind,
                 "marks": len(each.marks),
                 "points": int(each.marks.count.sum()),
                 "columns": short_columns(each.marks, columns),
@@ -195,7 +199,7 @@ def short_columns(marks: Marks, names: list[str]) -> dict[str, Any]:
         twin = next((other for other, held in full.items() if _is_same(values, held)), None)
         if twin is not None:
             short[name] = f"={twin}"
-        elif len(values) > 1 and (values == values[0]).all():
+        elif len(values) > 1 and np.isfinite(values[0]) and (_bits(values) == _bits(values[:1])).all():
             short[name] = values[0].item()
         else:
             full[name] = values
@@ -204,7 +208,12 @@ def short_columns(marks: Marks, names: list[str]) -> dict[str, Any]:
 
 
 def _is_same(one: NDArray[Any], other: NDArray[Any]) -> bool:
-    return one.dtype == other.dtype and bool(np.array_equal(one, other, equal_nan=one.dtype.kind == "f"))
+    return one.dtype == other.dtype and np.array_equal(_bits(one), _bits(other))
+
+
+def _bits(values: NDArray[Any]) -> NDArray[Any]:
+    """Return what tells -0.0 and 0.0 apart, and a NaN the same as itself."""
+    return np.ascontiguousarray(values).view(np.int64) if values.dtype.kind == "f" else values
 
 
 def packed(content: dict[str, Any]) -> bytes:

@@ -184,6 +184,31 @@ def test_a_tile_in_bytes_is_the_same_tile(reader, logged):
             np.testing.assert_array_equal(found, [float(value) for value in values])
 
 
+def test_a_tile_keeps_the_sign_of_zero(reader, run):
+    inbox.append(run.pk, STREAM, 0, make_batch({"loss": [-0.0, 0.0, -0.0]}))
+    url = f"/api/v1/tiles?run={run.public_id}&metric=loss"
+    (series,) = reader.get(url).json()["series"]
+
+    assert list(map(str, series["columns"]["y_first"])) == ["-0.0", "0.0", "-0.0"]
+    inbox.append(run.pk, STREAM, 1, make_batch({"nothing": [math.nan, math.nan]}, first_row=3))
+    (series,) = reader.get(url.replace("loss", "nothing")).json()["series"]
+    assert series["columns"]["y_first"] == ["NaN", "NaN"]
+
+
+def test_a_tile_tells_the_kind_of_its_values(reader, logged):
+    """A reader whose numbers are float64 has to know which were integers."""
+    inbox.append(logged.pk, STREAM, 2, make_batch({"n": [0.5], "big": [2**53 + 1]}, first_row=4))
+    names = "".join(f"&metric={name}" for name in ("loss", "n", "ok", "big"))
+    series = reader.get(f"/api/v1/tiles?run={logged.public_id}{names}").json()["series"]
+
+    told = {each["metric"]: each["kind"] for each in series}
+    # A name that has had two kinds is drawn as the wider of them.
+    assert told == {"loss": "f64", "n": "f64", "ok": "bool", "big": "i64"}
+    assert series[-1]["columns"]["y_first"] == [2**53 + 1]
+    over = reader.get(f"/api/v1/tiles?run={logged.public_id}{names}&x=loss").json()["series"]
+    assert {each["metric"]: each["kind"] for each in over}["n"] == "f64"
+
+
 def test_a_tile_is_bounded(reader, logged):
     many = [f"m{n}" for n in range(1000)]
     refused = reader.post("/api/v1/tiles", {"runs": [logged.public_id], "metrics": many, "pixels": 8192})
