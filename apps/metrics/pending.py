@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -59,9 +59,27 @@ LIMIT %(limit)s
 """
 
 
-def load(session: Session, batches: Sequence[Waiting]) -> Iterator[tuple[Waiting, Decoded]]:
-    """Yield batches (in order, of each stream without a gap) with their content."""
+# Payloads held at once while they are decoded: what one fold takes fits.
+_LOADED_BYTES = 64 * 1024 * 1024
+
+
+def load(
+    session: Session, batches: Sequence[Waiting], names: Collection[str] | None = None
+) -> Iterator[tuple[Waiting, Decoded]]:
+    """Yield batches (in order, of each stream without a gap) with their content, or what it has of some metrics."""
     with_points = [batch for batch in batches if batch.points or batch.mode == Batch.Mode.OVERWRITE]
+    start = size_bytes = 0
+    for stop, batch in enumerate(with_points):
+        size_bytes += batch.size_bytes
+        if size_bytes > _LOADED_BYTES and stop > start:
+            yield from _load(session, with_points[start:stop], names)
+            start, size_bytes = stop, batch.size_bytes
+    yield from _load(session, with_points[start:], names)
+
+
+def _load(
+    session: Session, with_points: Sequence[Waiting], names: Collection[str] | None
+) -> Iterator[tuple[Waiting, Decoded]]:
     runs, streams, firsts, lasts = [], [], [], []
     for (run, stream), several in groupby(with_points, key=lambda batch: (batch.run, batch.stream)):
         seqs = [batch.seq for batch in several]
@@ -74,7 +92,7 @@ def load(session: Session, batches: Sequence[Waiting]) -> Iterator[tuple[Waiting
     rows = session.rows(_LOAD, {"runs": runs, "streams": streams, "firsts": firsts, "lasts": lasts})
     payloads = {(run, stream, seq): (payload, encoding) for run, stream, seq, payload, encoding in rows}
     for batch in with_points:
-        yield batch, decode_stored(*payloads[batch.run, batch.stream, batch.seq])
+        yield batch, decode_stored(*payloads.pop((batch.run, batch.stream, batch.seq)), names)
 
 
 _LOAD = """

@@ -6,6 +6,7 @@ A run that is linked to a parent reads the parent's points up to a step as its o
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from apps.metrics import blocks, pending
-from apps.metrics.fold import fold
+from apps.metrics.fold import fold, fold_many
 from apps.metrics.groups import Group, Kind
 from apps.metrics.session import Session
 from apps.metrics.snapshot import snapshot
@@ -21,6 +22,11 @@ from apps.metrics.snapshot import snapshot
 _NO_CAP = 2**63 - 1
 # The streams of a parent are numbered from here on, those of its parent from twice as far.
 PARENT_STREAMS = 1 << 20
+# What a read takes from the inbox; of more, the runs that have most there are folded first.
+_MOST_POINTS = 2_000_000
+_MOST_BYTES = 64 * 1024 * 1024
+# How long it waits for somebody who is folding them.
+_MOMENT_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,8 @@ def reading(
 ) -> Iterator[Reading]:
     """Open a reading of some metrics (None: all) of some runs.
 
-    Batches of which only a fold can tell what counts (unique points, rows at a place) are folded first.
+    Batches of which only a fold can tell what counts (unique points, rows at a place) are folded first, and so
+    are those that would take much memory, unless somebody else is at it for longer than a moment.
     """
     tried: set[int] = set()
     while True:
@@ -94,14 +101,46 @@ def reading(
             sources, versions = _sources(session, runs)
             waiting = pending.waiting(session, list({each.source for each in sources})) if inbox else []
             unsettled = {batch.run for batch in waiting if batch.needs_fold} - tried
-            if not unsettled:
+            crowded = _crowded(waiting) - unsettled - tried
+            if not unsettled and not crowded:
                 # What came while we folded is newer than the question.
                 settled = [batch for batch in waiting if not batch.needs_fold]
                 yield _read(session, runs, names, sources, versions, settled)
                 return
         for run in sorted(unsettled):
             fold(run, wait=True)
-        tried |= unsettled
+        for run in sorted(crowded):
+            _relieve(run)
+        tried |= unsettled | crowded
+
+
+def _crowded(waiting: Sequence[pending.Waiting]) -> set[int]:
+    """Return the runs, those with most first, without which the inbox is no more than a read should hold."""
+    loads: dict[int, tuple[int, int]] = {}
+    for batch in waiting:
+        points, size_bytes = loads.get(batch.run, (0, 0))
+        loads[batch.run] = points + batch.points, size_bytes + batch.size_bytes
+    all_points = sum(points for points, _ in loads.values())
+    all_bytes = sum(size_bytes for _, size_bytes in loads.values())
+    crowded = set()
+    for run, (points, size_bytes) in sorted(loads.items(), key=lambda each: each[1], reverse=True):
+        if all_points <= _MOST_POINTS and all_bytes <= _MOST_BYTES:
+            break
+        crowded.add(run)
+        all_points -= points
+        all_bytes -= size_bytes
+    return crowded
+
+
+def _relieve(run: int) -> None:
+    """Fold slice after slice, as long as a slice is full."""
+    deadline = time.monotonic() + _MOMENT_S
+    while True:
+        done = fold_many([run])
+        if not done.behind or (not done.batches and time.monotonic() > deadline):
+            return
+        if not done.batches:
+            time.sleep(0.02)
 
 
 def _sources(session: Session, runs: Sequence[int]) -> tuple[list[Source], dict[int, str]]:
@@ -147,7 +186,7 @@ def _read(
         readers.setdefault(source.source, []).append(source)
     groups: dict[int, list[Group]] = {run: [] for run in runs}
     wanted = None if names is None else frozenset(names)
-    for batch, content in pending.load(session, waiting):
+    for batch, content in pending.load(session, waiting, wanted):
         inside = [wanted is None or name in wanted for name in content.names]
         if not any(inside):
             continue

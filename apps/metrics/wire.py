@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -154,15 +154,16 @@ def decode(
     )
 
 
-def decode_stored(payload: bytes, encoding: str) -> Decoded:
+def decode_stored(payload: bytes, encoding: str, only: Collection[str] | None = None) -> Decoded:
     """Return the batch that decode() gave this payload for, trusting every byte of it.
 
+    only: the names wanted (a set); the values of others are not looked at, and it is as if they were not there.
     `rejected` and `digest` are empty: they were told when the batch was appended.
     """
     # The limits are for what is sent: the canonical body of JSON rows may be larger than they were.
     inflated = inflate(payload, encoding) if encoding else payload
     parsed, raw_records = _opened(_decoded(_BATCH, inflated))
-    table = _Table(None)
+    table = _Table(None, only)
     axes = [_axis(group) for group, _ in parsed]
     groups = [
         made
@@ -354,15 +355,16 @@ def _sound_records(records: Iterable[object], rejections: Rejections) -> list[di
 class _Table:
     """The columns of a batch: each (name, kind) numbered in order of first appearance."""
 
-    def __init__(self, rejections: Rejections | None) -> None:
-        """rejections: None where the names are known to be sound."""
+    def __init__(self, rejections: Rejections | None, only: Collection[str] | None = None) -> None:
+        """rejections: None where the names are known to be sound. only: the names wanted."""
         self.names: list[str] = []
         self.kinds: list[Kind] = []
         self._rejections = rejections
+        self._only = only
         self._number: dict[Kind, dict[str, int]] = {kind: {} for kind in KINDS}
 
     def number(self, kind: Kind, block_names: list[str], rows: int) -> tuple[Ids, NDArray[np.bool_] | None]:
-        """Return the ids of the sound names of a block, and which those are (None: all).
+        """Return the ids of the sound and wanted names of a block, and which those are (None: all).
 
         A bad name is tallied as `rows` refused points.
         """
@@ -376,6 +378,9 @@ class _Table:
                     f"A name is 1 to {limits.MAX_NAME_BYTES} bytes without control characters.",
                 )
             block_names = [block_names[good] for good in np.flatnonzero(kept).tolist()]
+        elif self._only is not None:
+            kept = np.array([name in self._only for name in block_names])
+            block_names = [name for name in block_names if name in self._only]
         known = self._number[kind]
         start = len(self.names)
         unseen = [name for name in block_names if name not in known]
@@ -455,12 +460,11 @@ def _dense_groups(axis: Axis, blocks: Sequence[_Block], table: _Table) -> list[G
         kind: Kind = block.kind  # type: ignore[assignment]  # decode() has checked it
         block_names = _decoded(_NAMES, block.names)
         ids, kept = table.number(kind, block_names, rows)
-        values = np.frombuffer(block.values, DTYPES[kind]).reshape(len(block_names), rows)
-        if kept is not None:
-            values = values[kept]
         if len(ids):
+            values = np.frombuffer(block.values, DTYPES[kind]).reshape(len(block_names), rows)
             # A copy aligns the values, which the body does by chance only, and lets go of the body.
-            columns_at.setdefault(at, []).append(Columns(kind, ids, values.copy()))
+            values = values.copy() if kept is None else values[kept]
+            columns_at.setdefault(at, []).append(Columns(kind, ids, values))
     return [
         Group(axis.take(np.frombuffer(at, "<u4")) if at else axis, tuple(columns))
         for at, columns in columns_at.items()

@@ -23,12 +23,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from apps.base.errors import Conflict, Gone
-from apps.metrics import codec, history, inbox, latest, segments, tiles, verbs
+from apps.metrics import codec, history, inbox, latest, pending, reading, segments, tiles, verbs
 from apps.metrics import compact as compactor
 from apps.metrics.compact import compact
 from apps.metrics.fold import fold
+from apps.metrics.locks import Lock, lock
 from apps.metrics.models import Batch, Segment
-from apps.metrics.session import Session, autocommitted
+from apps.metrics.session import Session, autocommitted, writing
 
 from .batches import START_US, STREAM, make_batch
 
@@ -358,6 +359,43 @@ def test_a_verb_beside_a_compaction_waits_for_it(verb: Any, monkeypatch: pytest.
         thread.join(20)
         assert not failures
     assert values() in ([], [float(seq) for seq in range(10)])
+
+
+@ALL
+@pytest.mark.parametrize("is_being_folded", [False, True])
+def test_a_read_holds_few_points_of_the_inbox(is_being_folded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crowded inbox is folded first; where somebody hangs in that, only what was asked for is decoded."""
+    monkeypatch.setattr(reading, "_MOST_POINTS", 1_000)
+    for seq in range(20):
+        columns = {"loss": np.arange(100.0), "acc": np.arange(100.0)}
+        inbox.append(RUN, STREAM, seq, make_batch(columns, first_row=100 * seq))
+    held = []
+    load = pending.load
+
+    def counting(session: Session, batches: Any, names: Any = None) -> Any:
+        for batch, content in load(session, batches, names):
+            # A fold asks for all.
+            held.append(content.points if names else 0)
+            yield batch, content
+
+    go_on, locked = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        with writing() as session:
+            lock(session, Lock.FOLD, RUN)
+            locked.set()
+            go_on.wait(20)
+
+    thread, failures = beside(hang if is_being_folded else locked.set)
+    assert locked.wait(10)
+    monkeypatch.setattr(pending, "load", counting)
+    found = values()
+    go_on.set()
+    thread.join()
+
+    assert not failures
+    assert found == [float(value) for _ in range(20) for value in range(100)]
+    assert sum(held) == (2_000 if is_being_folded else 0)
 
 
 @ALL

@@ -665,3 +665,13 @@ def test_whatever_is_accepted_is_read_back(sent, encoding):
     except DomainError:
         return
     read_back(accepted)
+
+
+def test_values_that_nobody_asked_for_are_not_copied():
+    values = {"a": 1.0, "b": 2.0, "c": True}
+    found = rows({"values": values}, {"values": {"b": 3.0}})
+
+    stored = wire.decode_stored(found.payload, found.encoding, {"b", "c", "other"})
+
+    assert told(stored) == {("b", "f64"): {0: 2.0, 1: 3.0}, ("c", "bool"): {0: True}}
+    assert stored.points == 3
