@@ -19,7 +19,7 @@ from apps.metrics.models import Batch, Receipt
 from apps.metrics.rejections import Rejected
 from apps.metrics.session import Session, autocommitted, writing
 from apps.metrics.snapshot import snapshot
-from apps.metrics.wire import Decoded, decode_stored
+from apps.metrics.wire import Decoded, decode_stored, inflate
 
 Status = Literal["acked", "duplicate"]
 Mode = Literal["append", "overwrite"]
@@ -354,7 +354,10 @@ def _repeated(session: Session, run: int, stream: _Stream, seq: int, batch: Deco
 
 @dataclass(frozen=True, slots=True)
 class PendingRecords:
-    """The records of one batch, for the consumer that applies them in its own database."""
+    """The records of one batch, for the consumer that applies them in its own database.
+
+    size: bytes of the batch, inflated.
+    """
 
     run: int
     stream: int
@@ -362,21 +365,55 @@ class PendingRecords:
     seq: int
     records: tuple[dict[str, Any], ...]
     received_at: datetime
+    size: int
 
 
-def pending_records(run: int | None = None, *, limit: int = 100) -> list[PendingRecords]:
-    """Return batches whose records are not acknowledged, in order of (run, stream, seq)."""
-    rows = autocommitted().rows(
-        "SELECT b.run, b.stream, s.key, b.seq, b.payload, b.encoding, b.received_at"
-        " FROM metrics_batch b JOIN metrics_stream s ON s.run = b.run AND s.number = b.stream"
-        f" WHERE b.has_records AND b.seq >= s.records_seq {'' if run is None else 'AND b.run = %(run)s'}"
-        " ORDER BY b.run, b.stream, b.seq LIMIT %(limit)s",
-        {"run": run, "limit": limit},
-    )
-    return [
-        PendingRecords(run, stream, key, seq, decode_stored(payload, encoding).records, received_at)
-        for run, stream, key, seq, payload, encoding, received_at in rows
-    ]
+def pending_records(
+    run: int | None = None, *, limit: int = 100, max_bytes: int | None = None
+) -> list[PendingRecords]:
+    """Return batches whose records are not acknowledged, run by run.
+
+    Those of a stream come in order of seq; those of several streams as they arrived, as far as that order
+    allows, and by the stream's number where they arrived at once.
+
+    max_bytes: no further batch is read once those before have so many bytes inflated.
+    """
+    rows = autocommitted().rows(_PENDING, {"run": run, "limit": limit, "max_bytes": max_bytes})
+    found: list[PendingRecords] = []
+    held = 0
+    for place, row in enumerate(rows):
+        if max_bytes is not None and held >= max_bytes:
+            break
+        run, stream, key, seq, payload, encoding, received_at = row
+        rows[place] = ()
+        inflated = inflate(payload, encoding) if encoding else payload
+        size = max(len(payload), len(inflated))
+        held += size
+        found.append(
+            PendingRecords(run, stream, key, seq, decode_stored(inflated, "").records, received_at, size)
+        )
+    return found
+
+
+# A stream's batch arrives no earlier than those before it, whatever the clocks of web processes say.
+# The sizes are asked before the payloads: a payload that is not returned is not read either.
+_PENDING = """
+WITH waiting AS (
+    SELECT b.run, b.stream, s.key, b.seq,
+           max(b.received_at) OVER (PARTITION BY b.run, b.stream ORDER BY b.seq) AS arrived_at
+    FROM metrics_batch b JOIN metrics_stream s ON s.run = b.run AND s.number = b.stream
+    WHERE b.has_records AND b.seq >= s.records_seq AND (%(run)s::bigint IS NULL OR b.run = %(run)s::bigint)
+    ORDER BY b.run, arrived_at, b.stream, b.seq LIMIT %(limit)s
+), sized AS (
+    SELECT w.*, sum(octet_length(b.payload)) OVER (ORDER BY w.run, w.arrived_at, w.stream, w.seq)
+                - octet_length(b.payload) AS before
+    FROM waiting w JOIN metrics_batch b ON b.run = w.run AND b.stream = w.stream AND b.seq = w.seq
+)
+SELECT w.run, w.stream, w.key, w.seq, b.payload, b.encoding, b.received_at
+FROM sized w JOIN metrics_batch b ON b.run = w.run AND b.stream = w.stream AND b.seq = w.seq
+WHERE %(max_bytes)s::bigint IS NULL OR w.before < %(max_bytes)s::bigint
+ORDER BY w.run, w.arrived_at, w.stream, w.seq
+"""
 
 
 def runs_with_pending_records(limit: int = 100) -> list[int]:

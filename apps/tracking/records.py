@@ -35,8 +35,9 @@ __all__ = ["apply_everywhere", "apply_pending", "check", "on_records_pending"]
 
 Kind = RecordSegment.Kind
 
-# Batches read at once: each may be 32 MiB decoded.
+# Batches read at once, and how many bytes of them: one batch alone may be 32 MiB.
 BATCHES = 16
+BATCH_BYTES = 8 << 20
 # How many writers of a run keep an environment of their own.
 STREAMS_WITH_METADATA = 1000
 # How long an append waits for another that applies records of the same run, before leaving it to the
@@ -65,13 +66,13 @@ def apply_pending(run: int, *, wait_ms: int | None = None) -> int:
             row = _lock(run, wait_ms)
             if row is None and Run.objects.filter(pk=run).exists():
                 return applied
-            batches = inbox.pending_records(run, limit=BATCHES)
+            batches = inbox.pending_records(run, limit=BATCHES, max_bytes=BATCH_BYTES)
             # Of a run that has been purged nothing is kept: what still comes is only acknowledged.
             applied += _apply_fresh(row, batches) if row else 0
         reached = {batch.stream: batch.seq + 1 for batch in batches}
         for stream, seq in reached.items():
             inbox.acknowledge_records(run, stream, seq)
-        if len(batches) < BATCHES:
+        if len(batches) < BATCHES and sum(batch.size for batch in batches) < BATCH_BYTES:
             return applied
 
 

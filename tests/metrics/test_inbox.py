@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,8 +15,9 @@ from apps.base.errors import Conflict, Gone
 from apps.metrics import inbox
 from apps.metrics.fold import fold
 from apps.metrics.models import Batch, Lost, Rejection, Stream
+from apps.metrics.wire import MSGPACK, decode
 
-from .batches import OTHER_STREAM, STREAM, make_batch
+from .batches import OTHER_STREAM, START_US, STREAM, make_batch
 from .statements import count_statements
 
 pytestmark = pytest.mark.django_db(databases="__all__")
@@ -151,6 +153,43 @@ def test_a_dialect_that_numbers_nothing_is_numbered_by_the_server() -> None:
     assert (first.next_seq, second.next_seq) == (1, 2)
     assert list(Batch.objects.order_by("seq").values_list("row_offset", flat=True)) == [0, 2]
     assert inbox.stream_rows(RUN, "history") == 3
+
+
+def test_records_are_read_until_so_many_bytes_are_held() -> None:
+    sent = make_batch(records=[{"type": "note", "text": "x" * 10_000}] * 10)
+    packed = decode(
+        gzip.compress(sent.payload), content_type=MSGPACK, content_encoding="gzip", arrival_us=START_US
+    )
+    for seq in range(6):
+        inbox.append(RUN, STREAM, seq, packed if seq % 2 else sent)
+
+    def seqs(max_bytes: int) -> list[int]:
+        found = inbox.pending_records(RUN, max_bytes=max_bytes)
+        assert all(each.size >= 100_000 and len(each.records) == 10 for each in found)
+        return [each.seq for each in found]
+
+    assert seqs(1) == [0]
+    assert seqs(250_000) == [0, 1, 2]
+    assert seqs(10_000_000) == [0, 1, 2, 3, 4, 5]
+    assert inbox.acknowledge_records(RUN, 0, 4) is None
+    assert seqs(250_000) == [4, 5]
+
+
+def test_records_of_several_streams_come_as_they_arrived() -> None:
+    batch = make_batch(records=[{"type": "note", "text": "x"}])
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    inbox.append(RUN, STREAM, 0, batch, now=at)
+    # The clock of the web process that takes this one is slow.
+    inbox.append(RUN, STREAM, 1, batch, now=at - timedelta(seconds=9))
+    inbox.append(RUN, OTHER_STREAM, 0, batch, now=at - timedelta(seconds=5))
+    inbox.append(RUN, OTHER_STREAM, 1, batch, now=at)
+    inbox.append(RUN, STREAM, 2, batch, now=at + timedelta(seconds=1))
+    inbox.append(RUN, OTHER_STREAM, 2, batch, now=at + timedelta(seconds=2))
+
+    order = [(each.stream, each.seq) for each in inbox.pending_records(RUN)]
+
+    assert order == [(1, 0), (0, 0), (0, 1), (1, 1), (0, 2), (1, 2)]
+    assert [(each.stream, each.seq) for each in inbox.pending_records(RUN, limit=3)] == order[:3]
 
 
 def test_records_wait_until_they_are_acknowledged() -> None:

@@ -223,6 +223,37 @@ def test_streams_are_applied_in_their_order(run):
     assert dict(RecordCursor.objects.values_list("stream", "next_seq")) == {STREAM: 2, other: 1}
 
 
+def test_large_batches_are_applied_a_few_at_a_time(run, monkeypatch):
+    monkeypatch.setattr(records, "BATCH_BYTES", 30_000)
+    read = []
+    pending = inbox.pending_records
+
+    def noting(*args, **kwargs):
+        found = pending(*args, **kwargs)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(inbox, "pending_records", noting)
+    for seq in range(9):
+        send(run, seq, {"type": "config", "set": {str(seq): "x" * 10_000}})
+
+    assert apply(run) == 9
+
+    assert read == [3, 3, 3, 0]
+    assert len(run.config) == 9
+
+
+def test_of_several_streams_the_batch_that_came_last_counts(run):
+    other = UUID(int=2)
+    send(run, 0, {"type": "note", "text": "one"})
+    send(run, 0, {"type": "note", "text": "two"}, stream=other)
+    send(run, 1, {"type": "note", "text": "three"})
+
+    apply(run)
+
+    assert run.notes == "three"
+
+
 def test_a_record_that_cannot_be_applied_is_told_and_the_rest_is_stored(run, monkeypatch):
     monkeypatch.setattr(limits, "STRUCTURE_BYTES", 1000)
     send(
