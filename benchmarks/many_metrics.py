@@ -46,8 +46,9 @@ def main() -> None:
         picked = names[:: metrics // 50]
         charts = [server.tile([run], [name], pixels=1000)[0] for name in picked]
         listed = time.perf_counter()
-        stored = server.stored_points(run)
+        server.json("GET", f"/runs/{run}/metrics?limit=1000")
         listed_s = time.perf_counter() - listed
+        stored = server.folded_points()
         exact = all(server.tile_points([run], [name]) == steps for name in picked)
     rows = [
         [
@@ -56,7 +57,7 @@ def main() -> None:
         ],
         ["folded after", f"{folded_s:.1f} s"],
         ["a chart of one metric", report.spread_ms(charts)],
-        ["listing all metrics with their facts", f"{listed_s:.1f} s"],
+        ["the first 1,000 metrics with their facts", f"{listed_s:.1f} s"],
         ["counted exactly", "yes" if stored == metrics * steps and exact else f"**no**: {stored:,}"],
     ]
     report.table(f"{metrics:,} metrics × {steps} steps in one run", ["", "measured"], rows)
