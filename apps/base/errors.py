@@ -12,6 +12,8 @@
     ├── Invalid          422  readable, but a value is not acceptable
     ├── TooMany          429  over a rate; says when to come back
     └── Unavailable      503  nothing was written; says when to come back
+
+The numbers are those of our own REST; foreign dialects have theirs.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ def _is_pattern(text: str) -> bool:
 
 
 def _likes(literal: Literal_) -> bool:
-    text = literal.value
+    text = str(literal.value)
     return (len(text) - len(text.rstrip("\\"))) % 2 == 0
 
 
@@ -256,7 +256,7 @@ def holds(node: Node, run: Run) -> bool:
     if number is None and text is None:
         return False
     if isinstance(node, Match):
-        return text is not None and _matches(node.how, node.pattern.value, text)
+        return text is not None and _matches(node.how, str(node.pattern.value), text)
     if isinstance(node, OneOf):
         return any(_compare("=", number, text, value.value) for value in node.values)
     return _compare(node.operator, number, text, node.value.value)
