@@ -160,8 +160,8 @@ def _unstorable(record: dict[Any, Any]) -> tuple[str, str] | None:
         if isinstance(value, str):
             if "\0" in value:
                 return "bad_value", "A text holds a NUL character."
-            # A character takes at most four bytes.
-            if len(value) * 4 > MAX_TEXT_BYTES and len(value.encode()) > MAX_TEXT_BYTES:
+            # A character takes at most four bytes. (Lone surrogates, which have none, are told below.)
+            if len(value) * 4 > MAX_TEXT_BYTES and len(value.encode(errors="replace")) > MAX_TEXT_BYTES:
                 return "too_long", f"A text is longer than {MAX_TEXT_BYTES} bytes."
         elif isinstance(value, dict | list):
             if depth > MAX_DEPTH:
@@ -177,7 +177,8 @@ def _unstorable(record: dict[Any, Any]) -> tuple[str, str] | None:
     except TypeError:
         return (
             "bad_value",
-            "A record holds bytes, an extension, a key that is no text, or an integer over 64 bits.",
+            "A record holds bytes, an extension, a key that is no text, a lone surrogate, or an integer over"
+            " 64 bits.",
         )
     # Console lines are many values, each of them bounded as a text.
     if size > MAX_RECORD_BYTES and record["type"] != "console":

@@ -19,8 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from django.db import Error as DatabaseError
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import F, Q
 from django.utils.timezone import now
 
@@ -29,6 +28,7 @@ from apps.metrics.groups import Values
 from apps.metrics.latest import MetricFacts
 from apps.metrics.tail import tail
 
+from . import database_trouble
 from .definitions import Dictionary
 from .entries import PATH_BYTES, Entry, add, leaves, to_float
 from .models import MetricDefinition, Run
@@ -48,9 +48,6 @@ _LINGER = timedelta(seconds=30)
 
 # A run that cannot be projected is left alone for a second, then two, four, … at most so long.
 _LONGEST_REST_S = 600
-# States of PostgreSQL that say it is not there, rather than that it minds what we asked: connection
-# exceptions, no resources, being shut down.
-_LOST_STATES = ("08", "53", "57P")
 
 logger = logging.getLogger(__name__)
 
@@ -118,25 +115,16 @@ def _project_apart(runs: Sequence[int]) -> None:
     """
     try:
         _project(runs)
+        return
     except Exception as error:
-        if _is_lost(error):
+        if database_trouble.is_lost(error):
             raise
         if len(runs) == 1:
             _rest(runs[0], error)
             return
-        half = len(runs) // 2
-        _project_apart(runs[:half])
-        _project_apart(runs[half:])
-
-
-def _is_lost(error: Exception) -> bool:
-    """Whether the database is not there, so that no run could be projected."""
-    if not isinstance(error, DatabaseError):
-        return False
-    if not isinstance(error, OperationalError):
-        return isinstance(error, InterfaceError)
-    state = getattr(error.__cause__, "sqlstate", None)
-    return state is None or state.startswith(_LOST_STATES)
+    half = len(runs) // 2
+    _project_apart(runs[:half])
+    _project_apart(runs[half:])
 
 
 def _rest(run: int, error: Exception) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,9 +22,9 @@ from django.utils.timezone import now
 from psycopg.errors import LockNotAvailable
 
 from apps.base.errors import DomainError
-from apps.metrics import inbox
+from apps.metrics import inbox, record_shapes
 
-from . import definitions, limits, segments, signals
+from . import database_trouble, definitions, limits, segments, signals
 from .blocks import Row
 from .models import RecordCursor, RecordRefusal, RecordSegment, Run
 from .names import clean_name
@@ -116,12 +116,9 @@ def _apply_fresh(run: Run, batches: Iterable[Any]) -> int:
     fresh = [batch for batch in batches if batch.seq >= cursors.get(batch.stream_key, 0)]
     if not fresh:
         return 0
-    work = _Work(run)
+    _apply_apart(run, [(batch, record) for batch in fresh for record in batch.records])
     for batch in fresh:
-        for record in batch.records:
-            work.apply(batch, record)
         cursors[batch.stream_key] = batch.seq + 1
-    work.write()
     RecordCursor.objects.bulk_create(
         [
             RecordCursor(run=run, stream=stream, next_seq=cursors[stream])
@@ -132,6 +129,43 @@ def _apply_fresh(run: Run, batches: Iterable[Any]) -> int:
         update_fields=["next_seq"],
     )
     return len(fresh)
+
+
+def _apply_apart(run: Run, pairs: Sequence[tuple[Any, Mapping[str, Any]]]) -> None:
+    """Apply records together. One that unexpectedly fails is found by halves, refused, and holds up no other.
+
+    run: as it is now. Raises what may succeed if it is tried again: a lost database, a deadlock.
+    """
+    try:
+        with transaction.atomic():
+            work = _Work(run)
+            for batch, record in pairs:
+                work.apply(batch, record)
+            work.write()
+        return
+    except Exception as error:
+        if isinstance(error, MemoryError) or database_trouble.passes(error):
+            raise
+        if len(pairs) == 1:
+            _refuse_unexpected(run, *pairs[0])
+            return
+    half = len(pairs) // 2
+    for part in (pairs[:half], pairs[half:]):
+        # What was gathered is in the object and not in the row.
+        _apply_apart(Run.objects.get(pk=run.pk), part)
+
+
+def _refuse_unexpected(run: Run, batch: Any, record: Mapping[str, Any]) -> None:
+    kind = str(record_shapes.type_of(record) or "")
+    logger.exception("A %s record in batch %s of run %s could not be applied", kind, batch.seq, run.pk)
+    RecordRefusal.objects.create(
+        run_id=run.pk,
+        stream=batch.stream_key,
+        seq=batch.seq,
+        code="not_applied",
+        key=kind,
+        message="The record could not be applied. The server's log says why.",
+    )
 
 
 class _Work:
