@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from django.db import IntegrityError, models, transaction
@@ -11,7 +14,7 @@ from django.utils.timezone import now
 from apps.base.errors import Conflict, Gone, Invalid, NotFound
 from apps.metrics import verbs
 
-from . import limits, signals
+from . import database_trouble, limits, signals
 from .models import Project, Run
 from .names import clean_name, generated_run_name
 
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from apps.accounts.principal import Principal
 
 Resume = Literal["never", "allow", "must", "auto"]
+
+logger = logging.getLogger(__name__)
 
 # How long a deletion can be undone.
 UNDO = timedelta(days=30)
@@ -108,17 +113,35 @@ def expired(at: datetime | None = None) -> models.QuerySet[Run]:
 def sweep_deleted(at: datetime | None = None, *, limit: int = 100) -> int:
     """Remove for good what can no longer be restored: points first, then the run. Returns how many runs.
 
+    One that cannot be removed is logged, stays, and stops no other.
     Cut off anywhere, the next sweep goes on: a run whose points are gone is still there to be found.
     """
     swept = 0
-    for run in expired(at)[:limit]:
-        verbs.purge(run.pk)
-        run.delete()
-        swept += 1
+    for pk in list(expired(at).values_list("pk", flat=True)):
+        if swept >= limit:
+            break
+        swept += _is_done(partial(_purge, pk), "Run %s could not be removed for good", pk)
     before = (at or now()) - UNDO
     for project in Project.objects.filter(deleted_at__lt=before, runs__isnull=True)[:limit]:
-        project.delete()
+        _is_done(project.delete, "Project %s could not be removed for good", project.pk)
     return swept
+
+
+def _purge(run: int) -> None:
+    verbs.purge(run)
+    Run.objects.filter(pk=run).delete()
+
+
+def _is_done(act: Callable[[], object], failure: str, pk: int) -> bool:
+    """Do it; log the failure of one that must not stop the others. Raises what a lost database raises."""
+    try:
+        act()
+    except Exception as error:
+        if database_trouble.is_lost(error):
+            raise
+        logger.exception(failure, pk)
+        return False
+    return True
 
 
 def _existing(found: models.QuerySet[Run]) -> Run:

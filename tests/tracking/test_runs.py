@@ -9,6 +9,7 @@ from django.utils.timezone import now
 
 from apps.accounts.models import User
 from apps.base.errors import Conflict, Gone, Invalid, NotFound, TooLarge
+from apps.metrics import verbs
 from apps.tracking import fields, limits, runs
 from apps.tracking.models import Project, Run, RunField
 from apps.tracking.models.run import RunEnded
@@ -159,6 +160,49 @@ def test_what_was_deleted_long_ago_is_swept(project, run):
 
     assert list(Run.objects.all()) == [other]
     assert not RunField.objects.exists()
+
+
+def test_a_run_that_cannot_be_purged_stops_no_other(project, run, monkeypatch, caplog):
+    others = [runs.start(project, client_id=str(number))[0] for number in range(2)]
+    Run.objects.update(deleted_at=now() - timedelta(days=31))
+    purge = verbs.purge
+
+    def failing(pk):
+        if pk == run.pk:
+            raise OSError("damaged")
+        purge(pk)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(verbs, "purge", failing)
+        assert runs.sweep_deleted() == 2
+        assert runs.sweep_deleted(limit=1) == 0
+        others.append(runs.start(project, client_id="later")[0])
+        others[-1].remove()
+        Run.objects.update(deleted_at=now() - timedelta(days=31))
+        # Those that fail do not use up the sweep's limit.
+        assert runs.sweep_deleted(limit=1) == 1
+
+    assert list(Run.objects.all()) == [run]
+    assert {record.args for record in caplog.records} == {(run.pk,)}
+    assert runs.sweep_deleted() == 1
+
+
+def test_a_project_that_cannot_be_deleted_stops_no_other(project, monkeypatch):
+    other = Project.objects.begin(project.team, name="Other")
+    Project.objects.update(deleted_at=now() - timedelta(days=31))
+    delete = Project.delete
+
+    def failing(row):
+        if row.pk == project.pk:
+            raise OSError("damaged")
+        return delete(row)
+
+    monkeypatch.setattr(Project, "delete", failing)
+
+    runs.sweep_deleted()
+
+    assert list(Project.objects.all()) == [project]
+    assert other.pk != project.pk
 
 
 def test_a_project_deleted_long_ago_is_swept_with_its_runs(project, run):
