@@ -133,6 +133,21 @@ def test_diverged_opens_a_new_stream(spool: Path, server: MemoryTransport) -> No
     assert server.run().rows == rows
 
 
+def test_clones_that_diverge_go_on_in_the_same_stream(spool: Path, server: MemoryTransport) -> None:
+    """What both still hold is then a repeat for the second of them, and stored once."""
+    writer = make_writer(spool)
+    delivery = placed(writer, server)
+    logged(writer, 2)
+    step(delivery, server)
+    (stream,) = server.run().streams.values()
+    stream.digests.append(b"another!")
+    old = uuid.UUID(delivery.journal.stream)
+    logged(writer, 2, first=2)
+    deliver(delivery, server)
+    digest = delivery.journal.seal(0).digest
+    assert delivery.journal.stream == str(uuid.uuid5(old, f"1 {digest.hex()}"))
+
+
 def test_a_batch_damaged_after_it_was_stored_is_not_stored_twice(
     spool: Path, server: MemoryTransport
 ) -> None:

@@ -488,7 +488,11 @@ class Delivery:
             # do.
             self.journal.write_acked(seq)
             return
-        self.journal.write_stream(str(uuid.uuid4()))
+        # Named after what diverged: a clone of this spool takes the same batches to the same place, where
+        # the server tells them apart from repeats.
+        self.journal.write_stream(
+            str(uuid.uuid5(uuid.UUID(self.journal.stream), f"{seq} {seal.digest.hex()}"))
+        )
         self._lost = None
         self._counted = 0
         self._seek()
