@@ -15,7 +15,7 @@ from apps.metrics.session import autocommitted
 logger = logging.getLogger(__name__)
 
 # How long a run gathers batches before it is folded, and how many runs share a transaction.
-_GATHER_S = 0.5
+_GATHER_S = 1.0
 _RUNS_AT_ONCE = 200
 # One call works no longer than this: the next begins with whoever waits then.
 _BUDGET_S = 5.0

@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
-from apps.metrics import inbox, schedule
+from apps.metrics import beat, inbox, schedule
 from apps.metrics.models import Batch, Segment
 
 from .batches import STREAM, make_batch
@@ -26,3 +26,10 @@ def test_a_run_that_cannot_be_folded_holds_up_no_other(caplog: pytest.LogCapture
     assert set(Segment.objects.values_list("run", flat=True)) == {7, 11, 13}
     assert list(Batch.objects.values_list("run", flat=True)) == [9]
     assert "Run 9 cannot be folded" in caplog.text
+
+
+def test_a_run_is_folded_at_most_once_a_second_and_within_two() -> None:
+    waits = {each["schedule"] for name, each in beat.SCHEDULE.items() if name.startswith("metrics-fold")}
+
+    assert schedule._GATHER_S >= 1
+    assert schedule._GATHER_S + max(waits) <= 1.5
