@@ -24,7 +24,7 @@ from psycopg.errors import LockNotAvailable
 from apps.base.errors import DomainError
 from apps.metrics import inbox, record_shapes
 
-from . import database_trouble, definitions, limits, segments, signals
+from . import database_trouble, definitions, later, limits, segments, signals
 from .blocks import Row
 from .models import RecordCursor, RecordRefusal, RecordSegment, Run
 from .names import clean_name
@@ -43,6 +43,8 @@ STREAMS_WITH_METADATA = 1000
 # How long an append waits for another that applies records of the same run, before leaving it to the
 # reconciler.
 INLINE_WAIT_MS = 500
+# How long the worker waits that it is left to.
+LATER_WAIT_MS = 1500
 
 logger = logging.getLogger(__name__)
 
@@ -60,12 +62,17 @@ def apply_pending(run: int, *, wait_ms: int | None = None) -> int:
     Idempotent. Must not be called inside a transaction: the engine would be told of what could still be
     undone.
     """
+    return _apply_all(run, wait_ms)[0]
+
+
+def _apply_all(run: int, wait_ms: int | None) -> tuple[int, bool]:
+    """Return how many batches were applied, and whether those were all."""
     applied = 0
     while True:
         with transaction.atomic(durable=True):
             row = _lock(run, wait_ms)
             if row is None and Run.objects.filter(pk=run).exists():
-                return applied
+                return applied, False
             batches = inbox.pending_records(run, limit=BATCHES, max_bytes=BATCH_BYTES)
             # Of a run that has been purged nothing is kept: what still comes is only acknowledged.
             applied += _apply_fresh(row, batches) if row else 0
@@ -73,7 +80,7 @@ def apply_pending(run: int, *, wait_ms: int | None = None) -> int:
         for stream, seq in reached.items():
             inbox.acknowledge_records(run, stream, seq)
         if len(batches) < BATCHES and sum(batch.size for batch in batches) < BATCH_BYTES:
-            return applied
+            return applied, True
 
 
 def apply_everywhere(limit: int = 200) -> int:
@@ -89,8 +96,16 @@ def apply_everywhere(limit: int = 200) -> int:
 
 
 def on_records_pending(run: int, **_: Any) -> None:
-    """Heard after each append that holds records, before its answer: a writer's next read sees them."""
-    apply_pending(run, wait_ms=INLINE_WAIT_MS)
+    """Heard after each append that holds records, before its answer: a writer's next read sees them.
+
+    Where that is not possible within the time, a worker is asked to.
+    """
+    is_done = False
+    try:
+        _, is_done = _apply_all(run, INLINE_WAIT_MS)
+    finally:
+        if not is_done:
+            later.apply_records(run)
 
 
 def _lock(run: int, wait_ms: int | None) -> Run | None:

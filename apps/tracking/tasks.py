@@ -13,6 +13,11 @@ def apply_pending_records() -> int:
 
 
 @shared_task
+def apply_records_of(run: int) -> int:
+    return records.apply_pending(run, wait_ms=records.LATER_WAIT_MS)
+
+
+@shared_task
 def project_dirty_fields() -> int:
     definitions.spread()
     return fields.project_everywhere()

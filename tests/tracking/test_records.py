@@ -11,10 +11,11 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import DataError, OperationalError, connection, connections
 from django.test.utils import CaptureQueriesContext
+from django.utils.module_loading import import_string
 
 from apps.accounts.models import User
 from apps.metrics import inbox, wire
-from apps.tracking import console, fields, heartbeat, limits, records, runs
+from apps.tracking import console, fields, heartbeat, later, limits, records, runs, tasks
 from apps.tracking.models import (
     MetricDefinition,
     Project,
@@ -190,6 +191,55 @@ def test_what_the_hint_lost_the_reconciler_finds(run, monkeypatch):
 
     assert records.apply_everywhere() == 1
     assert Run.objects.get().name == "later"
+
+
+@pytest.fixture
+def sent(settings, monkeypatch):
+    """The tasks that are sent."""
+    later.forget()
+    made = []
+    app = import_string(settings.TASK_APPLICATION)
+    monkeypatch.setattr(app, "send_task", lambda name, args, **_: made.append((name, args)))
+    return made
+
+
+@pytest.mark.parametrize("trouble", ["held", "failing"])
+@pytest.mark.django_db(transaction=True, databases="__all__")
+def test_what_cannot_be_applied_at_once_a_worker_is_asked_for(run, monkeypatch, sent, trouble):
+    def failing(*_):
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(records, "_lock", failing if trouble == "failing" else lambda *_: None)
+        assert send(run, 0, {"type": "name", "text": "later"}).status == "acked"
+        send(run, 1, {"type": "note", "text": "too"})
+    assert sent == [("apps.tracking.tasks.apply_records_of", [run.pk])]
+
+    assert tasks.apply_records_of(run.pk) == 2
+
+    row = Run.objects.get()
+    assert (row.name, row.notes) == ("later", "too")
+    send(run, 2, {"type": "note", "text": "at once"})
+    assert len(sent) == 1
+
+
+@pytest.mark.django_db(transaction=True, databases="__all__")
+def test_a_broker_that_is_gone_keeps_no_writer_from_its_answer(run, monkeypatch, sent, settings, caplog):
+    asked = []
+
+    def gone(*args, **_):
+        asked.append(args)
+        raise ConnectionError("no Redis")
+
+    monkeypatch.setattr(import_string(settings.TASK_APPLICATION), "send_task", gone)
+    monkeypatch.setattr(records, "_lock", lambda *_: None)
+
+    answers = [send(run, seq, {"type": "tags", "add": [str(seq)]}).status for seq in range(3)]
+
+    assert answers == ["acked"] * 3
+    assert len(asked) == 1
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    later.forget()
 
 
 def test_the_number_of_statements_does_not_grow_with_batches_or_records(run):
