@@ -14,7 +14,7 @@ from apps.metrics import blocks, fact_rows, known_points, names, pending, rewrit
 from apps.metrics.groups import Group
 from apps.metrics.locks import Lock, lock, lock_heads, try_lock
 from apps.metrics.models import Batch, Receipt
-from apps.metrics.names import MAX_NAMES, Registrar
+from apps.metrics.names import MANY_NAMES, MAX_NAMES, Registrar
 from apps.metrics.pending import Waiting
 from apps.metrics.rejections import Rejections
 from apps.metrics.segments import Draft
@@ -30,6 +30,7 @@ COMPACT_EVERY = 16
 
 # The ledger's rows of a batch that append wrote come before.
 _FIRST_ORDINAL = 10_000
+_WARNING_ORDINAL = 9_999
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class _RunFold:
     """What one run's part of a slice comes to."""
 
     registrar: Registrar
+    names_before: int = 0
     groups: list[Group] = field(default_factory=list)
     unique: list[Group] = field(default_factory=list)
     # Rows (stream, first, stop) that an overwriting batch replaces in what is stored.
@@ -126,7 +128,7 @@ class _Slice:
             "SELECT run, names_digest FROM metrics_head WHERE run = ANY(%(runs)s)", {"runs": runs}
         )
         tables = names.load(self._session, dict(heads))
-        self._runs = {run: _RunFold(Registrar(table)) for run, table in tables.items()}
+        self._runs = {run: _RunFold(Registrar(table), table.names) for run, table in tables.items()}
         held: dict[tuple[int, int], int] = {}
         for batch, content in pending.load(self._session, batches):
             place = batch.run, batch.stream
@@ -201,7 +203,7 @@ class _Slice:
         with_points = {run: each.groups for run, each in self._runs.items() if each.groups}
         if with_points:
             fact_rows.add(session, with_points)
-        self._write_rejections()
+        self._write_rejections(batches)
         self._write_receipts(batches)
         self._advance_cursors(batches)
         self._tell(heads)
@@ -227,14 +229,37 @@ class _Slice:
         )
         return {run: (stop - len(self._runs[run].drafts), folds) for run, stop, folds in rows}
 
-    def _write_rejections(self) -> None:
+    def _write_rejections(self, batches: Sequence[Waiting]) -> None:
         rows = [
             (run, stream, seq, _FIRST_ORDINAL + ordinal, each.code, each.key, each.count, each.message, False)
             for run, stream, seq, rejections in self._rejected
             for ordinal, each in enumerate(rejections.told())
         ]
+        rows += self._warnings(batches)
         if rows:
             self._session.copy("metrics_rejection", _REJECTION, rows)
+
+    def _warnings(
+        self, batches: Iterable[Waiting]
+    ) -> list[tuple[int, int, int, int, str, str, int, str, bool]]:
+        """Return the ledger's rows of runs that have come to many keys: nothing is refused, nobody is answered it."""
+        last = {batch.run: batch for batch in batches}
+        return [
+            (
+                number,
+                last[number].stream,
+                last[number].seq,
+                _WARNING_ORDINAL,
+                "many_keys",
+                "",
+                names,
+                message,
+                True,
+            )
+            for number, run in self._runs.items()
+            if run.names_before < MANY_NAMES <= (names := run.registrar.table.names)
+            for message in [f"The run has {names:,} distinct keys; from {MAX_NAMES:,} on no other is stored."]
+        ]
 
     def _write_receipts(self, batches: Sequence[Waiting]) -> None:
         runs, streams, parts, digests = [], [], [], []

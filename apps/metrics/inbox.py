@@ -327,7 +327,7 @@ def _repeated(session: Session, run: int, stream: _Stream, seq: int, batch: Deco
         " EXISTS (SELECT FROM metrics_lost"
         "  WHERE run = %(run)s AND stream = %(stream)s AND first <= %(seq)s AND last >= %(seq)s),"
         " (SELECT json_agg(json_build_array(code, key, count, message) ORDER BY ordinal) FROM metrics_rejection"
-        "  WHERE run = %(run)s AND stream = %(stream)s AND seq = %(seq)s),"
+        "  WHERE run = %(run)s AND stream = %(stream)s AND seq = %(seq)s AND code <> 'many_keys'),"
         " (SELECT sum(next_seq)::bigint FROM metrics_stream WHERE run = %(run)s),"
         " (SELECT generation FROM metrics_head WHERE run = %(run)s)",
         {"run": run, "stream": stream.number, "seq": seq, "part": part, "place": place * 8 + 1},
@@ -536,7 +536,7 @@ SELECT (SELECT count(*) FROM metrics_stream WHERE run = %(run)s),
        count(b.seq), coalesce(sum(b.points), 0)::bigint,
        (SELECT count(*) FROM metrics_batch b JOIN metrics_stream s ON s.run = b.run AND s.number = b.stream
         WHERE b.run = %(run)s AND b.has_records AND b.seq >= s.records_seq),
-       (SELECT coalesce(sum(count), 0)::bigint FROM metrics_rejection WHERE run = %(run)s)
+       (SELECT coalesce(sum(count), 0)::bigint FROM metrics_rejection WHERE run = %(run)s AND code <> 'many_keys')
 FROM metrics_batch b LEFT JOIN metrics_cursor c ON c.run = b.run AND c.stream = b.stream
 WHERE b.run = %(run)s AND b.seq >= coalesce(c.seq, 0)
 """

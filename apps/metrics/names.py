@@ -21,6 +21,8 @@ from apps.metrics.groups import KINDS, Ids, Kind
 from apps.metrics.session import Session
 
 MAX_NAMES = 100_000
+# From here on the ledger warns, once.
+MANY_NAMES = 10_000
 # Names kept over all runs of a process, about 120 bytes each.
 _MAX_KEPT = 300_000
 

@@ -183,6 +183,19 @@ def test_more_than_a_hundred_thousand_keys_are_rejected_and_told_once() -> None:
     assert inbox.ledger(RUN).rejected == 2
 
 
+def test_many_keys_are_warned_of_once_and_nothing_is_refused() -> None:
+    for seq in range(3):
+        columns = {f"m{number}": [1.0] for number in range(6_000 * seq, 6_000 * (seq + 1))}
+        told = inbox.append(RUN, STREAM, seq, make_batch(columns, first_row=seq)).rejected
+        assert fold(RUN).points == 6_000
+        assert told == ()
+
+    ledger = inbox.ledger(RUN)
+    (warning,) = ledger.entries
+    assert (warning.rejected.code, warning.rejected.count) == ("many_keys", 12_000)
+    assert (ledger.rejected, ledger.points) == (0, 18_000)
+
+
 def test_the_statements_of_a_fold_do_not_grow_with_its_runs() -> None:
     def statements(runs: range) -> int:
         for run in runs:
