@@ -144,7 +144,8 @@ def _database(url: env.DatabaseUrl) -> dict[str, Any]:
         # No question costs a reader more (DOS-3); a write that waits longer is refused and comes again.
         database["OPTIONS"]["options"] = f"{url.options.get('options', '')} -c statement_timeout=5s".strip()
         # Each ASGI request has a thread of its own, and a thread's connection would end with it.
-        database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 16, "timeout": 10}
+        # Who gets none in two seconds is told to come again, be the server busy or its database away.
+        database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 16, "timeout": 2}
         database["CONN_MAX_AGE"] = 0
     return database
 

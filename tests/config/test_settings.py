@@ -82,7 +82,9 @@ def test_only_those_who_change_tables_are_their_owner(process, user):
 
 
 def test_only_the_web_pools_its_connections():
-    assert "pool" in settings_with("DATABASES", ISOLINE_PROCESS="web")["DATABASES"]["default"]["OPTIONS"]
+    web = settings_with("DATABASES", ISOLINE_PROCESS="web")["DATABASES"]["default"]["OPTIONS"]
+    # So long does a request wait before it is answered 503 while PostgreSQL is away.
+    assert web["pool"]["timeout"] == 2
     assert (
         "pool" not in settings_with("DATABASES", ISOLINE_PROCESS="worker")["DATABASES"]["default"]["OPTIONS"]
     )
