@@ -102,7 +102,7 @@ def on_records_pending(run: int, **_: Any) -> None:
     """
     is_done = False
     try:
-        _, is_done = _apply_all(run, INLINE_WAIT_MS)
+        is_done = _apply_all(run, INLINE_WAIT_MS)[1]
     finally:
         if not is_done:
             later.apply_records(run)
