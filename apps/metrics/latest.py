@@ -64,6 +64,37 @@ def metric_list(run: int) -> list[MetricFacts]:
     return list(latest([run])[run].values())
 
 
+@dataclass(frozen=True, slots=True)
+class MetricPage:
+    """version: of the run, as the page shows it. total: how many names there are, those without a point included."""
+
+    version: str
+    metrics: list[MetricFacts]
+    total: int
+
+
+def metric_page(run: int, *, part: str = "", start: int = 0, limit: int) -> MetricPage:
+    """Return some of a run's metrics with their facts, in order of first appearance.
+
+    part: of the names, in any case. A metric keeps its place, so pages do not overlap; one that has no point,
+    as all have been truncated, leaves its place empty. Reads the facts of the page and the names of all.
+    """
+    total = 0
+    chosen: list[str] = []
+
+    def choose(names: list[str]) -> list[str]:
+        nonlocal total, chosen
+        folded = part.casefold()
+        there = [name for name in names if folded in name.casefold()] if folded else names
+        total, chosen = len(there), there[start : start + limit]
+        return chosen
+
+    with reading([run], choose) as opened:
+        found = _facts(opened).get(run, [])
+    made = _by_name(opened.columns[run].keys, found)
+    return MetricPage(opened.versions[run], [made[name] for name in chosen if name in made], total)
+
+
 def latest(runs: Sequence[int], names: Collection[str] | None = None) -> dict[int, dict[str, MetricFacts]]:
     """Return run → name → facts of each metric that has a point, the inbox included. names: None for all."""
     with reading(runs, names) as opened:

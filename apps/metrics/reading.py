@@ -7,7 +7,7 @@ A run that is linked to a parent reads the parent's points up to a step as its o
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -86,9 +86,13 @@ class Reading:
     waiting: dict[int, list[Group]]
 
 
+# Picks among all names the runs have, in order of first appearance.
+Choice = Callable[[list[str]], Collection[str]]
+
+
 @contextmanager
 def reading(
-    runs: Sequence[int], names: Collection[str] | None = None, *, inbox: bool = True
+    runs: Sequence[int], names: Collection[str] | Choice | None = None, *, inbox: bool = True
 ) -> Iterator[Reading]:
     """Open a reading of some metrics (None: all) of some runs.
 
@@ -171,11 +175,13 @@ FROM source ORDER BY run, depth
 def _read(
     session: Session,
     runs: Sequence[int],
-    names: Collection[str] | None,
+    names: Collection[str] | Choice | None,
     sources: Sequence[Source],
     versions: dict[int, str],
     waiting: Sequence[pending.Waiting],
 ) -> Reading:
+    if callable(names):
+        names = names(_all_names(session, sources, waiting))
     columns = {run: Columns() for run in runs}
     stored = [
         Stored(source, number, columns[source.run].place(name, kind))
@@ -201,6 +207,18 @@ def _read(
             )
             groups[source.run] += as_own(pending.groups(batch, content, places), source)
     return Reading(session, versions, columns, stored, groups)
+
+
+def _all_names(session: Session, sources: Sequence[Source], waiting: Sequence[pending.Waiting]) -> list[str]:
+    row = session.row(
+        "SELECT array_agg(m.name ORDER BY w.place, m.number)"
+        " FROM unnest(%(runs)s::bigint[]) WITH ORDINALITY AS w (run, place) JOIN metrics_metric m ON m.run = w.run",
+        {"runs": [each.source for each in sources]},
+    )
+    names: dict[str, None] = dict.fromkeys((row and row[0]) or ())
+    for _, content in pending.load(session, waiting):
+        names.update(dict.fromkeys(content.names))
+    return list(names)
 
 
 def as_own(groups: Iterable[Group], source: Source) -> list[Group]:

@@ -52,7 +52,7 @@ class MetricPageOut(serializers.Serializer[Any]):
     version = serializers.CharField()
     items = MetricOut(many=True, help_text="In order of first appearance.")
     next = serializers.CharField(allow_null=True)
-    total = serializers.IntegerField(help_text="How many the run has of those asked for.")
+    total = serializers.IntegerField(help_text="How many names the run has of those asked for.")
 
 
 class MetricsAsked(Asked):
@@ -88,21 +88,22 @@ class MetricsView(APIView):
         asked.is_valid(raise_exception=True)
         wanted = asked.validated_data
         found = fetch(Run, request.principal, public_id=run)
-        version = latest.version(found.pk)
-        etag = etag_of("metrics", found.public_id, sorted(wanted.items()), version)
-        if (same := unchanged(request, etag)) is not None:
+
+        def etag_at(version: str) -> str:
+            return etag_of("metrics", found.public_id, sorted(wanted.items()), version)
+
+        if (same := unchanged(request, etag_at(latest.version(found.pk)))) is not None:
             return same
-        part = wanted.get("q", "").casefold()
-        # A metric keeps its place, so a place is as good a cursor as a key.
-        there = [each for each in latest.metric_list(found.pk) if part in each.name.casefold()]
-        first, last = wanted["cursor"], wanted["cursor"] + wanted["limit"]
+        start, limit = wanted["cursor"], wanted["limit"]
+        page = latest.metric_page(found.pk, part=wanted.get("q", ""), start=start, limit=limit)
         content = {
-            "version": version,
-            "items": list(map(metric_out, there[first:last])),
-            "next": str(last) if last < len(there) else None,
-            "total": len(there),
+            "version": page.version,
+            "items": list(map(metric_out, page.metrics)),
+            # A metric keeps its place, so a place is as good a cursor as a key.
+            "next": str(start + limit) if start + limit < page.total else None,
+            "total": page.total,
         }
-        return answer(content, etag=etag)
+        return answer(content, etag=etag_at(page.version))
 
 
 class LatestView(APIView):

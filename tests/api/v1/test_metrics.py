@@ -49,6 +49,30 @@ def test_metrics_are_listed_with_their_facts(reader, logged):
     assert [each["name"] for each in found["items"]] == ["loss"]
 
 
+def test_a_page_of_metrics_reads_the_facts_of_its_own_only(reader, run, monkeypatch):
+    names = [f"m{n:03}" for n in range(600)]
+    inbox.append(run.pk, STREAM, 0, make_batch({name: [0.5] for name in names}))
+    fold(run.pk)
+    inbox.append(run.pk, STREAM, 1, make_batch({"m001": [1], "late": [2.0]}, first_row=1))
+    load, read = latest.fact_rows.load, []
+    monkeypatch.setattr(
+        latest.fact_rows, "load", lambda session, places: read.append(len(places)) or load(session, places)
+    )
+    url = f"/api/v1/runs/{run.public_id}/metrics?limit=250"
+
+    told, cursor = [], "0"
+    while cursor is not None:
+        page = reader.get(f"{url}&cursor={cursor}").json()
+        told += page["items"]
+        cursor = page["next"]
+        assert page["total"] == 601
+    assert [each["name"] for each in told] == [*names, "late"]
+    # One that has had two kinds comes once, with both.
+    assert (told[1]["count"], told[1]["kind"], told[1]["last"]) == (2, "i64", 1)
+    # Blocks of 256 of 600: three pages, one to two blocks each.
+    assert read == [1, 2, 2]
+
+
 def test_history_is_exact_and_in_order(reader, logged):
     answer = reader.get(f"/api/v1/runs/{logged.public_id}/history?metric=loss&metric=n&metric=nothing")
 
@@ -131,7 +155,9 @@ def test_a_tile_of_many_runs_and_metrics(reader, project, logged):
     assert reader.post("/api/v1/tiles", asked, HTTP_IF_NONE_MATCH=answer["ETag"]).status_code == 200
 
 
-@pytest.mark.parametrize("address", ["tiles?run={run}&metric=loss", "runs/{run}/history?metric=loss"])
+@pytest.mark.parametrize(
+    "address", ["tiles?run={run}&metric=loss", "runs/{run}/history?metric=loss", "runs/{run}/metrics"]
+)
 def test_an_etag_is_that_of_the_body_it_comes_with(reader, logged, monkeypatch, address):
     """Points that come after the ETag was looked at are in the body: another ETag then, or two have one name."""
     url = "/api/v1/" + address.format(run=logged.public_id)
