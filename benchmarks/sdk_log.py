@@ -90,8 +90,7 @@ def one_call(environment: dict[str, str]) -> None:
 
 
 def eight_trainings(environment: dict[str, str], spool: str) -> None:
-    """From the first `log()` until `finish()` has said that the server has everything: readable from then on.
-    """
+    """From the first `log()` until `finish()` has said that the server has everything: readable from then on."""
     rows = 5_000 if is_quick() else 100_000
     before = sender_cpu_s(spool)
     found = trainings(environment, rows, count=8, is_timed=False)

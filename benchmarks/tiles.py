@@ -6,6 +6,7 @@ Over HTTP, binary, to 1,500 pixels, whole range and a stretch of 1 % somewhere: 
 from __future__ import annotations
 
 import random
+from typing import Any
 
 from . import load, report
 from .load import Shape, Writing
@@ -52,11 +53,11 @@ def measure(
     for what in ("all", "1 %"):
         took, size = [], 0
         for _ in range(times + 1):
-            bounds: list[int | None] = [None, None]
+            bounds: dict[str, Any] = {}
             if what != "all":
                 first = draw.randrange(points - points // 100)
-                bounds = [first, first + points // 100]
-            asked_s, body = server.tile(runs, ["metric_00"], range=bounds)
+                bounds = {"x_min": first, "x_max": first + points // 100}
+            asked_s, body = server.tile(runs, ["metric_00"], **bounds)
             took.append(asked_s)
             size = len(body)
         counted = server.tile_points(runs, ["metric_00"]) if what == "all" else 0

@@ -44,7 +44,7 @@ def error_codes() -> Iterator[str]:
 def documented(page: str) -> set[str]:
     """What stands first in a row of a table."""
     text = (ROOT / "docs" / "reference" / page).read_text()
-    return set(re.findall(r"^\| `(?:make )?([\w]+)[ `]", text, re.MULTILINE))
+    return set(re.findall(r"^\| `(?:make )?([\w-]+)[ `]", text, re.MULTILINE))
 
 
 def test_each_setting_has_its_line():

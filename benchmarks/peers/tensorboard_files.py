@@ -75,7 +75,7 @@ def chart(order: Order) -> Order:
     url = f"http://127.0.0.1:{port}/data/plugin/scalars/scalars?{asked}"
     deadline = time.monotonic() + 300
     took: list[float] = []
-    points: list[object] = []
+    points: list[list[float]] = []
     while len(took) < 5:
         try:
             begun = time.perf_counter()

@@ -6,6 +6,7 @@ import functools
 import math
 import threading
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -417,7 +418,8 @@ def test_records_wait_for_a_database_that_is_lost(run, monkeypatch):
     assert run.notes == "kept"
 
 
-DEEP = functools.reduce(lambda inner, _: {"d": inner}, range(61), 0)
+START: Any = 0
+DEEP = functools.reduce(lambda inner, _: {"d": inner}, range(61), START)
 ODD = {
     "nan": math.nan,
     "infinity": math.inf,
@@ -433,7 +435,7 @@ ODD = {
     "2**70": 1 << 70,
     "-2**63": -(1 << 63),
     "deep": DEEP,
-    "too deep": functools.reduce(lambda inner, _: [inner], range(70), 0),
+    "too deep": functools.reduce(lambda inner, _: [inner], range(70), START),
     "empty key": {"": {"": 1}},
     "NUL in a key": {"a\0": 1},
     "surrogate in a key": {"\ud800": 1},
