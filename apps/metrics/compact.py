@@ -168,10 +168,15 @@ def _tidy(run: int) -> int:
                 break
             rewritten += sorted_points
         if count >= envelope.FAN_OUT:
-            with writing() as session:
-                if try_lock(session, Lock.COMPACT, [run]):
-                    pyramid.build(session, run, block)
+            while _build_some(run, block) >= pyramid.AT_ONCE:
+                pass  # a transaction each: a reader's snapshot is not held up by the whole
     return rewritten
+
+
+def _build_some(run: int, block: int) -> int:
+    """Build one transaction's worth of the pyramid; return how many rows."""
+    with writing() as session:
+        return pyramid.build(session, run, block) if try_lock(session, Lock.COMPACT, [run]) else 0
 
 
 def _sort_overlapping(session: Session, run: int, block: int) -> int:

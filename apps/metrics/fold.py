@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from apps.metrics import blocks, fact_rows, known_points, names, pending, rewrite, segments, signals
+from apps.metrics import blocks, fact_rows, hints, known_points, names, pending, rewrite, segments, signals
 from apps.metrics.groups import Group
 from apps.metrics.locks import Lock, lock, lock_heads, try_lock
 from apps.metrics.models import Batch, Receipt
@@ -61,6 +61,7 @@ def fold(run: int, *, wait: bool = False) -> Folded:
     while True:
         done = fold_many([run], wait=wait)
         batches, points = batches + done.batches, points + done.points
+        hints.mark_due(done.due)
         if not done.behind or not done.batches:
             return Folded(batches, points, behind=bool(done.behind))
 

@@ -32,16 +32,37 @@ def mark_after_commit(run: int) -> None:
 
 def mark(runs: Iterable[int]) -> None:
     """Add runs to the dirty set. The moment a run became dirty is kept if it is there already."""
-    global _closed_until
-    now = time.time()
-    if time.monotonic() < _closed_until:
-        return
     by_shard: dict[int, dict[Any, float]] = {}
+    now = time.time()
     for run in runs:
         by_shard.setdefault(run % SHARDS, {})[run] = now
+    for shard, scores in by_shard.items():
+        _tell("zadd", _key(shard), scores, nx=True)
+
+
+def mark_due(runs: Iterable[int]) -> None:
+    """Note that the compactor should look at runs which somebody has folded who does not compact: a reader."""
+    for run in runs:
+        _tell("sadd", _due_key(run % SHARDS), run)
+
+
+def take_due(shard: int, *, limit: int) -> list[int]:
+    """Remove and return runs that the compactor should look at."""
     try:
-        for shard, scores in by_shard.items():
-            _client(settings.REDIS_URL).zadd(_key(shard), scores, nx=True)
+        taken = _client(settings.REDIS_URL).spop(_due_key(shard), limit) or ()
+    except (redis.RedisError, OSError) as error:
+        logger.warning("Redis did not tell which runs are to be compacted: %s", error)
+        return []
+    return [int(run) for run in taken]
+
+
+def _tell(command: str, *args: Any, **options: Any) -> None:
+    """Give Redis a hint; after a failure leave it alone for a while."""
+    global _closed_until
+    if time.monotonic() < _closed_until:
+        return
+    try:
+        getattr(_client(settings.REDIS_URL), command)(*args, **options)
     except (redis.RedisError, OSError) as error:
         _closed_until = time.monotonic() + _LEFT_ALONE_S
         logger.warning("Redis did not take a hint, the reconciler will find the run: %s", error)
@@ -69,6 +90,10 @@ return runs
 
 def _key(shard: int) -> str:
     return f"isoline:dirty:{shard}"
+
+
+def _due_key(shard: int) -> str:
+    return f"isoline:due:{shard}"
 
 
 @cache

@@ -19,11 +19,11 @@ from apps.metrics.segments import widest
 from apps.metrics.session import Row, Session
 
 # Rows of the pyramid made by one transaction.
-_AT_ONCE = 64
+AT_ONCE = 64
 
 
 def build(session: Session, run: int, block: int) -> int:
-    """Build what can stand on the bare stretches of a block; return how many rows. The caller has the COMPACT lock."""
+    """Build rows on the bare stretches of a block, at most AT_ONCE; return how many. The caller has the lock."""
     made = 0
     tier = 0
     while True:
@@ -37,7 +37,7 @@ def build(session: Session, run: int, block: int) -> int:
             for start in range(0, len(lane) - FAN_OUT + 1, FAN_OUT):
                 _stand_on(session, run, block, tier, [row[0] for row in lane[start : start + FAN_OUT]])
                 made += 1
-                if made >= _AT_ONCE:
+                if made >= AT_ONCE:
                     return made
         tier += 1
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from apps.metrics import inbox, tiles
+from apps.metrics import inbox, pyramid, segments, tiles
 from apps.metrics.compact import DEPTH, compact, compact_many
 from apps.metrics.fold import fold, fold_many
 from apps.metrics.models import Envelope, Segment
@@ -103,6 +103,23 @@ def test_a_pyramid_stands_on_sixteen_sealed_segments_and_tiles_stay_exact() -> N
         assert old.marks.y_max.max() == new.marks.y_max.max()
         assert np.isclose(old.marks.sum.sum(), new.marks.sum.sum())
     assert values_of("loss") == values.tobytes()
+
+
+def test_one_call_builds_the_whole_pyramid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many transactions that takes: nobody may come by again once a run has ended."""
+    monkeypatch.setattr(pyramid, "AT_ONCE", 2)
+    monkeypatch.setattr(segments, "SEALED_FROM_ROWS", 8)
+    monkeypatch.setattr(segments, "SEALED_ROWS", 16)
+    monkeypatch.setattr(segments, "COLUMNAR_FROM_ROWS", 8)
+    rows = 16 * 16 * 6
+    inbox.append(RUN, STREAM, 0, make_batch({"loss": np.arange(float(rows))}))
+    fold(RUN)
+
+    compact(RUN)
+
+    assert Segment.objects.count() == 16 * 6
+    assert Envelope.objects.filter(tier=1).count() == 6
+    assert not Segment.objects.filter(parent=None).exists()
 
 
 def test_sealed_segments_over_each_other_are_sorted() -> None:
