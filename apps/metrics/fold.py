@@ -61,7 +61,6 @@ def fold(run: int, *, wait: bool = False) -> Folded:
     while True:
         done = fold_many([run], wait=wait)
         batches, points = batches + done.batches, points + done.points
-        hints.mark_due(done.due)
         if not done.behind or not done.batches:
             return Folded(batches, points, behind=bool(done.behind))
 
@@ -75,7 +74,10 @@ def fold_many(runs: Sequence[int], *, wait: bool = False) -> FoldedMany:
             locked = sorted(set(runs))
         else:
             locked = try_lock(session, Lock.FOLD, runs)
-        return _Slice(session, locked).fold() if locked else FoldedMany(0, 0, tuple(runs), ())
+        done = _Slice(session, locked).fold() if locked else FoldedMany(0, 0, tuple(runs), ())
+    # Readers and verbs fold as well, and leave compacting to the worker.
+    hints.mark_due(done.due)
+    return done
 
 
 @dataclass(slots=True)

@@ -41,7 +41,7 @@ def mark(runs: Iterable[int]) -> None:
 
 
 def mark_due(runs: Iterable[int]) -> None:
-    """Note that the compactor should look at runs which somebody has folded who does not compact: a reader."""
+    """Note that the compactor should look at runs, whoever has folded them."""
     for run in runs:
         _tell("sadd", _due_key(run % SHARDS), run)
 

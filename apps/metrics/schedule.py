@@ -33,7 +33,7 @@ def fold_dirty(shard: int) -> tuple[int, ...]:
         if not runs:
             break
         compactable.update(_fold_until(runs, stop))
-    # Readers fold what they cannot wait for, and leave the rest of the work here.
+    # Of what readers have folded, the rest of the work is done here.
     compactable.update(hints.take_due(shard, limit=_RUNS_AT_ONCE))
     return tuple(sorted(compactable))
 

@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
-from apps.metrics import beat, fold, inbox, schedule
+from apps.metrics import beat, fold, hints, inbox, schedule
 from apps.metrics.models import Batch, Segment
 
 from .batches import STREAM, make_batch
@@ -37,9 +37,11 @@ def test_a_run_is_folded_at_most_once_a_second_and_within_two() -> None:
 
 def test_what_a_reader_has_folded_is_compacted_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fold, "COMPACT_EVERY", 1)
+    monkeypatch.setattr(hints, "_closed_until", 0.0)  # another test may have made Redis fail
+    hints.take_due(7 % beat.SHARDS, limit=1000)
     inbox.append(7, STREAM, 0, make_batch({"loss": [0.5]}))
 
-    fold.fold(7)
+    fold.fold_many([7])
 
     assert schedule.fold_dirty(7 % beat.SHARDS) == (7,)
     assert schedule.fold_dirty(7 % beat.SHARDS) == ()
