@@ -20,6 +20,14 @@ _seeds = itertools.count(1)
 Start = Callable[..., Training]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test of a session also waits for its server's first start, beside whatever else runs."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.timeout(300))
+
+
 @contextmanager
 def started(home: Path | None = None, *, two_databases: bool = False) -> Iterator[tuple[Up, str]]:
     """A server and a key that may write."""
