@@ -44,7 +44,6 @@ _numbers = count(1_000_000)
 _SMALL: list[tuple[object, str, object]] = [
     (compact, "FAN", 2),
     (compact, "FEWEST", 2),
-    (compact, "_SEALED", {"sealed": 16}),
     (segments, "COLUMNAR_FROM_ROWS", 4),
     (segments, "SEALED_FROM_ROWS", 8),
     (segments, "SEALED_ROWS", 16),
