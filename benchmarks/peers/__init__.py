@@ -33,7 +33,6 @@ NAMES = {
     "aim_local": "Aim",
     "tensorboard_files": "TensorBoard",
     "trackio_local": "Trackio",
-    "swanlab_local": "SwanLab",
 }
 
 
