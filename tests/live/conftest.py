@@ -79,7 +79,7 @@ class Follower(ApplicationCommunicator):
     async def say(self, type: str, **fields: Any) -> None:
         await self.send_text(json.dumps({"type": type, **fields}))
 
-    async def hear(self, type: str, *, timeout_s: float = 3) -> dict[str, Any]:
+    async def hear(self, type: str, *, timeout_s: float = 10) -> dict[str, Any]:
         """Return the next message of a type; others are kept in `seen`."""
         deadline = time.monotonic() + timeout_s
         while True:
@@ -90,7 +90,7 @@ class Follower(ApplicationCommunicator):
             if message["type"] == type:
                 return message
 
-    async def closed_with(self, *, timeout_s: float = 3) -> int:
+    async def closed_with(self, *, timeout_s: float = 10) -> int:
         """Return the code the server closes with, whatever it says before."""
         deadline = time.monotonic() + timeout_s
         while True:

@@ -239,11 +239,11 @@ def signed_in(alice, team):
     return f"sessionid={client.cookies['sessionid'].value}".encode()
 
 
-async def test_ws_3_a_revoked_key_closes_within_two_seconds(run, follower, key, alice):
+async def test_ws_3_a_revoked_key_closes_long_before_the_next_check(run, follower, key, alice):
     await subscribed(follower, run)
     await sync_to_async(lambda: alice.api_keys.get().revoke())()
 
-    assert await follower.closed_with(timeout_s=2) == 4401
+    assert await follower.closed_with() == 4401
 
 
 async def test_ws_3_losing_the_membership_closes(run, bob, team):
@@ -252,7 +252,7 @@ async def test_ws_3_losing_the_membership_closes(run, bob, team):
     await subscribed(follower, run)
     await sync_to_async(_end_membership)(team, bob)
 
-    assert await follower.closed_with(timeout_s=2) == 4403
+    assert await follower.closed_with() == 4403
     follower.seen.clear()
     await append(run.pk, STREAM, 0, make_batch({"loss": [1.0]}))
     assert await follower.receive_nothing(timeout=0.4)
@@ -268,7 +268,7 @@ async def test_ws_3_a_project_that_becomes_private_closes(run, project, bob):
     await subscribed(follower, run)
     await sync_to_async(project.edit)(visibility=Project.Visibility.PRIVATE)
 
-    assert await follower.closed_with(timeout_s=2) == 4403
+    assert await follower.closed_with() == 4403
 
 
 async def test_ws_3_a_session_that_ends_closes(signed_in, run):
@@ -277,7 +277,7 @@ async def test_ws_3_a_session_that_ends_closes(signed_in, run):
     await subscribed(browser, run)
     await sync_to_async(_sign_out)(signed_in.decode().partition("=")[2])
 
-    assert await browser.closed_with(timeout_s=2) == 4401
+    assert await browser.closed_with() == 4401
 
 
 def _sign_out(session_key):

@@ -163,7 +163,7 @@ async def test_ws_3_without_a_hint_the_next_check_closes(run, alice, team, monke
     await follower.hear("subscribed")
     await sync_to_async(lambda: [key.revoke() for key in alice.api_keys.all()])()
 
-    assert await follower.closed_with(timeout_s=3) == 4401
+    assert await follower.closed_with() == 4401
 
 
 async def test_ws_3_a_check_that_fails_is_repeated_until_it_tells(run, alice, monkeypatch):
@@ -183,7 +183,7 @@ async def test_ws_3_a_check_that_fails_is_repeated_until_it_tells(run, alice, mo
     monkeypatch.setattr(consumers.KeyConsumer, "readmit", staticmethod(shaky))
     await sync_to_async(lambda: [key.revoke() for key in alice.api_keys.all()])()
 
-    assert await follower.closed_with(timeout_s=5) == 4401
+    assert await follower.closed_with() == 4401
     assert not failures
 
 
@@ -199,7 +199,7 @@ async def test_ws_3_rights_that_cannot_be_checked_end(run, alice, monkeypatch):
     await follower.connect()
     monkeypatch.setattr(reads, "is_all_visible", away)
 
-    assert await follower.closed_with(timeout_s=5) == 1013
+    assert await follower.closed_with() == 1013
 
 
 def test_the_check_comes_in_time():
