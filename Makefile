@@ -4,7 +4,7 @@ VENV := .venv
 PEERS := .venv-peers
 STAMP := $(VENV)/.installed
 
-.PHONY: install test lint ci bench bench-peers pins clean
+.PHONY: install test lint ci bench bench-peers vendor pins clean
 
 install: $(STAMP)
 
@@ -35,6 +35,10 @@ bench: install
 bench-peers: install
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
 	$(VENV)/bin/uv pip install --quiet --python $(PEERS)/bin/python --require-hashes -r requirements/peers.txt
+
+# Bundles the browser's libraries as static/vendor/package.json pins them; needs Node, which nobody else does.
+vendor: install
+	$(VENV)/bin/python -m apps.web.vendor
 
 # Pins every requirement with its hashes, for every platform.
 pins: install

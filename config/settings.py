@@ -47,8 +47,11 @@ SECRET_KEY = _secret_key()
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.messages",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
     "channels",
     "rest_framework",
     "drf_spectacular",
@@ -58,6 +61,7 @@ INSTALLED_APPS = [
     "apps.tracking",
     "apps.api",
     "apps.live",
+    "apps.web",
     "apps.operations",
 ]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -69,13 +73,16 @@ TASK_APPLICATION = "config.celery.app"
 MIDDLEWARE = [
     "apps.base.request_id.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "apps.web.static_files.StaticFilesMiddleware",
     "apps.api.headers.SecurityHeadersMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "apps.web.middleware.PagesMiddleware",
     "apps.api.gate.GateMiddleware",
 ]
 
@@ -84,6 +91,14 @@ TEMPLATES = [
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "apps.web.context.frame",
+            ]
+        },
     }
 ]
 
@@ -114,6 +129,16 @@ X_FRAME_OPTIONS = "DENY"
 # --- People --------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+LOGIN_URL = f"{_public_url.path}/login"
+LOGIN_REDIRECT_URL = f"{_public_url.path}/"
+ACCOUNT_ADAPTER = "apps.web.account_adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
+ACCOUNT_SESSION_REMEMBER = True
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",

@@ -10,6 +10,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.ready, name="readyz"),
     path("api/v1/", include("apps.api.urls")),
     path("setup/<str:token>", setup, name="setup"),
+    path("", include("apps.web.entry")),
+    path("", include("apps.web.urls")),
 ]
 
 handler400 = "apps.api.errors.bad_request"

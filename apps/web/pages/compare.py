@@ -1,0 +1,18 @@
+"""GET /TEAM/PROJECT/compare: runs side by side."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from ..found import found_project
+from ..request import Request
+
+
+def compare(request: Request, team: str, project: str) -> HttpResponse:
+    found = found_project(request.principal, team, project)
+    return render(
+        request,
+        "pages/compare.html",
+        {"at": "projects", "tab": "runs", "team": found.team, "project": found},
+    )

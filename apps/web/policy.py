@@ -1,0 +1,31 @@
+"""Who may open which page. One line an address; a test compares it with the URLs."""
+
+from __future__ import annotations
+
+from apps.accounts.policy import PUBLIC, READ, register
+
+# Signing in is for those who have not yet; django-allauth asks for what more it needs.
+for _name in (
+    "login",
+    "logout",
+    "signup",
+    "inactive",
+    "reauthenticate",
+    "change_password",
+    "set_password",
+    "reset_password",
+    "reset_password_done",
+    "reset_password_from_key",
+    "reset_password_from_key_done",
+):
+    register(f"account_{_name}", GET=PUBLIC, POST=PUBLIC)
+
+register("web:home", GET=READ)
+register("web:settings", GET=READ)
+register("web:run-by-id", GET=READ)
+register("web:team", GET=READ)
+register("web:workspace", GET=READ)
+register("web:runs", GET=READ)
+register("web:compare", GET=READ)
+register("web:project-settings", GET=READ)
+register("web:run", GET=READ)

@@ -1,0 +1,1 @@
+import "#js/lib/site.js";
