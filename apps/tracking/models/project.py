@@ -108,7 +108,7 @@ class Project(models.Model):
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = ProjectQuerySet.as_manager()
-    with_removed = WithRemovedProjects.as_manager()
+    with_removed = models.Manager.from_queryset(WithRemovedProjects)()
 
     class Meta:
         ordering = ["-created_at", "-id"]

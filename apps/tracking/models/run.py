@@ -109,7 +109,7 @@ class Run(models.Model):
     fields_failures = models.SmallIntegerField(default=0, db_default=0)
 
     objects = RunQuerySet.as_manager()
-    with_removed = WithRemovedRuns.as_manager()
+    with_removed = models.Manager.from_queryset(WithRemovedRuns)()
 
     class Meta:
         ordering = ["-created_at", "-id"]
