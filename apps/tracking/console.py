@@ -46,7 +46,7 @@ class Record:
 
     @property
     def place(self) -> str:
-        return _Place(self.time, self.number, self.kind, self.stream.bytes).encode()
+        return Place(self.time, self.number, self.kind, self.stream.bytes).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Page:
     after: str | None
 
 
-class _Place(msgspec.Struct, frozen=True, array_like=True, order=True):
+class Place(msgspec.Struct, frozen=True, array_like=True, order=True):
     """A position in the order of all records of a run."""
 
     time: int
@@ -73,15 +73,15 @@ class _Place(msgspec.Struct, frozen=True, array_like=True, order=True):
         return urlsafe_b64encode(msgspec.msgpack.encode(self)).decode().rstrip("=")
 
     @classmethod
-    def decode(cls, cursor: str) -> _Place:
+    def decode(cls, cursor: str) -> Place:
         try:
             return msgspec.msgpack.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=cls)
         except (ValueError, msgspec.DecodeError):
             raise Malformed("That is no cursor of this list.", code="bad_cursor") from None
 
 
-_START = _Place(-(1 << 63), -(1 << 63), "", b"")
-_END = _Place((1 << 63) - 1, (1 << 63) - 1, "\uffff", b"\xff" * 17)
+START = Place(-(1 << 63), -(1 << 63), "", b"")
+END = Place((1 << 63) - 1, (1 << 63) - 1, "\uffff", b"\xff" * 17)
 
 
 def lines(
@@ -174,8 +174,8 @@ def _page(
 ) -> Page:
     limit = max(1, min(limit, MOST_ROWS))
     backward = before is not None or tail
-    start = _Place.decode(after) if after else _START
-    end = _Place.decode(before) if before else _END
+    start = Place.decode(after) if after else START
+    end = Place.decode(before) if before else END
     walk = _Walk(run, wanted, start, end, backward=backward)
     found: list[Record] = []
     for record in walk:
@@ -197,7 +197,7 @@ def _page(
 class _Walk:
     """Records between two places (exclusive), in order or against it, from blocks opened one by one."""
 
-    def __init__(self, run: int, wanted: _Wanted, start: _Place, end: _Place, *, backward: bool) -> None:
+    def __init__(self, run: int, wanted: _Wanted, start: Place, end: Place, *, backward: bool) -> None:
         self.stopped_at: str | None = None
         self._wanted = wanted
         self._start = start
@@ -244,15 +244,15 @@ class _Walk:
             return
         rows = blocks.unpack(segment.data)
         for row in reversed(rows) if self._backward else rows:
-            place = _Place(row.time, row.number, segment.kind, segment.stream.bytes)
+            place = Place(row.time, row.number, segment.kind, segment.stream.bytes)
             if self._start < place < self._end and self._wanted.takes(row):
                 level = LEVELS[row.level - 1] if row.level else ""
                 yield Record(row.time, row.number, segment.kind, segment.stream, level, row.content)
 
     def _resting_place(self, time: int) -> str:
         """Everything before this time (after it, going backward) has been looked at."""
-        at = _END if self._backward else _START
-        return _Place(time, at.number, at.kind, at.stream).encode()
+        at = END if self._backward else START
+        return Place(time, at.number, at.kind, at.stream).encode()
 
 
 class _Key:

@@ -15,7 +15,7 @@ import hashlib
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -176,7 +176,13 @@ def _project(runs: Sequence[int]) -> None:
             ],
             sorted(rows),
         )
-        _note(rows, versions)
+        _note(rows, versions, {pk: last_step(facts.get(pk, {}).values()) for pk in rows})
+
+
+def last_step(metrics: Iterable[MetricFacts]) -> int | None:
+    """Return the greatest step of a run. What the machine measures about itself is counted by its own clock."""
+    steps = [each.last_step for each in metrics if not each.name.startswith("system/")]
+    return max(steps, default=None)
 
 
 # What a run is known by
@@ -339,8 +345,8 @@ WHERE (held.number, held.text, held.long_text)
 """
 
 
-def _note(rows: Mapping[int, Run], versions: Mapping[int, str]) -> None:
-    """Store which versions the fields were made from."""
+def _note(rows: Mapping[int, Run], versions: Mapping[int, str], steps: Mapping[int, int | None]) -> None:
+    """Store which versions the fields were made from, and how far the runs were then."""
     with connection.cursor() as cursor:
         cursor.execute(
             _NOTE,
@@ -348,6 +354,7 @@ def _note(rows: Mapping[int, Run], versions: Mapping[int, str]) -> None:
                 "runs": sorted(rows),
                 "versions": [rows[pk].version for pk in sorted(rows)],
                 "points": [_brief(versions[pk]) for pk in sorted(rows)],
+                "steps": [steps[pk] for pk in sorted(rows)],
                 "now": now(),
                 "quiet_since": now() - _LINGER,
             },
@@ -358,9 +365,11 @@ _NOTE = """
 UPDATE tracking_run SET
     fields_version = made.version,
     fields_points_version = made.points,
+    last_step = made.step,
     fields_at = %(now)s,
     fields_failures = 0,
     fields_due = tracking_run.version <> made.version OR state = 'running' OR last_seen_at >= %(quiet_since)s
-FROM unnest(%(runs)s::bigint[], %(versions)s::bigint[], %(points)s::text[]) AS made (run, version, points)
+FROM unnest(%(runs)s::bigint[], %(versions)s::bigint[], %(points)s::text[], %(steps)s::bigint[])
+    AS made (run, version, points, step)
 WHERE tracking_run.id = made.run
 """

@@ -55,6 +55,19 @@ def of(run):
     return {path: (number, text) for path, number, text in held}
 
 
+def test_a_run_knows_its_last_step_but_not_by_the_machines_clock(run):
+    fields.project(run.pk)
+    run.refresh_from_db()
+    assert run.last_step is None
+
+    log(run, 0, **{"loss": [1.0, 2.0, 3.0], "acc": [0.1, 0.2, 0.3]})
+    log(run, 1, **{"system/cpu": [50.0]})
+    fields.project(run.pk)
+    run.refresh_from_db()
+
+    assert run.last_step == 2
+
+
 def test_config_labels_environment_and_summary_become_fields(run):
     run.merge_config(
         {"lr": 0.1, "net": {"depth": 3, "act": "relu"}, "a.b": True, "none": None, "list": [1, 2]}

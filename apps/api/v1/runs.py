@@ -19,6 +19,7 @@ from apps.base.errors import Conflict, Invalid, NotFound, TooLarge
 from apps.base.ids import public_id
 from apps.metrics import latest
 from apps.tracking import heartbeat, runs
+from apps.tracking.fields import last_step
 from apps.tracking.models import Project, Run
 from apps.tracking.names import clean_name
 
@@ -230,9 +231,8 @@ class RunsView(APIView):
 
 
 def _next_step(run: Run) -> int:
-    # What the machine measures about itself is counted by its own clock.
-    steps = [each.last_step for each in latest.metric_list(run.pk) if not each.name.startswith("system/")]
-    return max(steps, default=-1) + 1
+    last = last_step(latest.metric_list(run.pk))
+    return 0 if last is None else last + 1
 
 
 class RunFetchView(APIView):
@@ -277,7 +277,7 @@ class RunView(APIView):
 
     @extend_schema(summary="Delete; undone by restore for 30 days", tags=["runs"], responses={204: None})
     def delete(self, request: Request, run: str) -> Response:
-        fetch(Run, request.principal, verb=Verb.EDIT, public_id=run).remove()
+        fetch(Run, request.principal, verb=Verb.EDIT, public_id=run).remove(request.principal)
         return Response(status=204)
 
 

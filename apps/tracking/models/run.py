@@ -50,6 +50,7 @@ class Run(models.Model):
     client_id: chosen by the client, unique in its project only. public_id: what everyone else uses.
     version: grows with every change of the row that a reader could see.
     fields_*: how far RunField follows; see docs/design/run-fields.md.
+    last_step: the greatest of its metrics, those under `system/` apart, as of then; None before the first.
     """
 
     class State(models.TextChoices):
@@ -80,6 +81,17 @@ class Run(models.Model):
     exit_code = models.BigIntegerField(null=True, blank=True)
     stop_requested_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    deleted_by = models.ForeignKey(
+        "accounts.User", null=True, blank=True, on_delete=models.SET_NULL, related_name="+", editable=False
+    )
+    deleted_by_service = models.ForeignKey(
+        "accounts.ServiceAccount",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        editable=False,
+    )
 
     notes = models.TextField(blank=True, default="")
     tags = ArrayField(models.CharField(max_length=256), default=list, blank=True)
@@ -101,6 +113,7 @@ class Run(models.Model):
     fork_step = models.BigIntegerField(null=True, blank=True)
 
     version = models.BigIntegerField(default=1)
+    last_step = models.BigIntegerField(null=True, blank=True, editable=False)
     fields_version = models.BigIntegerField(default=0)
     fields_points_version = models.CharField(max_length=64, blank=True, default="")
     fields_at = models.DateTimeField(null=True, blank=True)
@@ -205,13 +218,13 @@ class Run(models.Model):
         if not asked and not Run.objects.filter(pk=self.pk).running().exists():
             raise RunEnded(f"Run {self.name} has already ended.")
 
-    def remove(self) -> None:
+    def remove(self, by: Principal | None = None) -> None:
         """Delete the run, softly: restore() undoes it for 30 days. Idempotent."""
-        self._update(Q(deleted_at=None), deleted_at=now())
+        self._update(Q(deleted_at=None), **removal(by))
 
     def restore(self) -> None:
         """Undo remove(). Idempotent."""
-        self._update(Q(deleted_at__isnull=False), deleted_at=None)
+        self._update(Q(deleted_at__isnull=False), **RESTORATION)
 
     # What people and writers say about it
 
@@ -318,6 +331,18 @@ class Run(models.Model):
                 signals.run_changed, run=self.pk, project=self.project_id, version=self.version
             )
         return True
+
+
+def removal(by: Principal | None) -> dict[str, Any]:
+    """What a deletion writes into a run."""
+    return {
+        "deleted_at": now(),
+        "deleted_by": by.user if by else None,
+        "deleted_by_service": by.service_account if by else None,
+    }
+
+
+RESTORATION: dict[str, Any] = {"deleted_at": None, "deleted_by": None, "deleted_by_service": None}
 
 
 class _LockedRun:

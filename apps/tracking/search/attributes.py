@@ -66,6 +66,7 @@ _LIST = (
     Attribute("seen", "time", F("last_seen_at"), aliases=("last_seen_at", "heartbeat_at", "heartbeatat")),
     Attribute("updated", "time", F("updated_at"), aliases=("updated_at",)),
     Attribute("duration", "duration", _DURATION, aliases=("runtime",)),
+    Attribute("step", "number", F("last_step"), nullable=True, aliases=("last_step", "_step")),
     Attribute("exit_code", "number", F("exit_code"), nullable=True),
     Attribute("tags", "tags", F("tags")),
 )

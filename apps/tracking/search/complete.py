@@ -6,17 +6,19 @@ expected at its end is what is offered.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from ..models import Project, ProjectField, Run, RunField
-from .ast import SCOPES, STATISTICS, Field
+from .ast import SCOPES, Field
 from .attributes import ATTRIBUTES
+from .columns import MOST_VALUES, Extent, extents, spelled
 from .errors import QueryError
 from .parse import Token, parse, parse_field, tokens
-from .unparse import quoted, unparse_field
+from .unparse import quoted
 
 MOST_OPTIONS = 60
 # Of those, fields of the project, and different values of one.
@@ -30,8 +32,11 @@ Kind = Literal["field", "comparator", "value", "word"]
 
 @dataclass(frozen=True)
 class Option:
+    """hint: what it is, in a word or two: `config, 0.1 to 0.2`, `12 runs`."""
+
     kind: Kind
     text: str
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -118,24 +123,41 @@ def _fields(project: Project, typed: str) -> list[Option]:
     paths = ProjectField.objects.filter(project=project)
     if plain:
         paths = paths.filter(path__icontains=plain)
-    held = list(paths.order_by("path").values_list("path", flat=True)[: 10 * _MOST_FIELDS])
-    held.sort(key=lambda path: (not path.lower().startswith(plain), path.startswith("metadata."), path))
+    held = list(paths.order_by("path")[: 10 * _MOST_FIELDS])
+    held.sort(key=lambda field: _rank(field.path, plain))
+    held = held[:_MOST_FIELDS]
+    there = extents(project, held)
     scopes = [f"{scope}." for scope in SCOPES if plain and scope.startswith(plain) and scope != plain]
     return [
-        *(Option("field", name) for name in names),
-        *(Option("field", _spelled(path)) for path in held[:_MOST_FIELDS]),
+        *(Option("field", name, ATTRIBUTES[name].kind) for name in names),
+        *(Option("field", spelled(field.path), _hint(field, there[field.pk])) for field in held),
         *(Option("word", scope) for scope in scopes if not held),
     ]
 
 
-def _spelled(path: str) -> str:
-    """Return a path of the dictionary as a query writes it."""
-    statistic, _, rest = path.partition("(")
-    if rest and statistic in STATISTICS:
-        scope, _, name = rest[:-1].partition(".")
-        return unparse_field(Field(scope, name, statistic))  # type: ignore[arg-type]
-    scope, _, name = path.partition(".")
-    return unparse_field(Field(scope, name))  # type: ignore[arg-type]
+def _rank(path: str, typed: str) -> tuple[bool, bool, bool, str]:
+    """What begins with what was typed, with its scope or without, comes first; the environment last."""
+    folded = path.lower()
+    _, _, name = folded.partition(".")
+    return (
+        path.startswith("metadata."),
+        not folded.startswith(typed),
+        not name.startswith(typed),
+        path,
+    )
+
+
+def _hint(field: ProjectField, extent: Extent) -> str:
+    scope = field.path.partition("(")[2].partition(".")[0] or field.path.partition(".")[0]
+    kind = {"metrics": "metric", "labels": "label", "metadata": "environment"}.get(scope, scope)
+    if extent.low is not None and extent.high is not None and not field.has_text:
+        low, high = f"{extent.low:.4g}", f"{extent.high:.4g}"
+        return f"{kind}, {low}" if low == high else f"{kind}, {low} to {high}"
+    if not extent.values:
+        return kind
+    if extent.values > MOST_VALUES:
+        return f"{kind}, over {MOST_VALUES} values"
+    return f"{kind}, {extent.values} value{'' if extent.values == 1 else 's'}"
 
 
 def _values(project: Project, before: str, typed: str) -> list[Option]:
@@ -145,7 +167,7 @@ def _values(project: Project, before: str, typed: str) -> list[Option]:
         return []
     wanted = typed.strip("\"'").lower()
     found = _different_values(project, field, wanted)
-    return [Option("value", value) for value in found if wanted in value.lower()]
+    return [Option("value", value, hint) for value, hint in found if wanted in value.lower()]
 
 
 def _field_before(text: str) -> Field | None:
@@ -171,27 +193,33 @@ def _field_before(text: str) -> Field | None:
     return None
 
 
-def _different_values(project: Project, field: Field, wanted: str) -> list[str]:
+def _different_values(project: Project, field: Field, wanted: str) -> list[tuple[str, str]]:
+    """Return values with what there is to say of each."""
     runs = Run.objects.filter(project=project, deleted_at__isnull=True)
     if field.scope == "run":
         attribute = ATTRIBUTES[field.name]
         if attribute.words:
-            return [quoted(word) for word in attribute.words]
+            held = dict(runs.order_by().values_list(field.name).annotate(Count("pk")))
+            return [(quoted(word), _runs(held.get(word, 0))) for word in attribute.words]
         if attribute.kind == "tags":
             newest = runs.exclude(tags=[]).order_by("-pk").values_list("tags", flat=True)[:_LOOKED_AT]
-            return sorted({quoted(tag) for tags in newest for tag in tags})[: 10 * _MOST_VALUES]
+            counted = Counter(tag for tags in newest for tag in tags)
+            return [(quoted(tag), _runs(counted[tag])) for tag in sorted(counted)[: 10 * _MOST_VALUES]]
         if attribute.kind != "text" or field.name in ("id", "client_id", "notes", "parent"):
             return []
         newest_values = runs.order_by("-pk").annotate(_v=attribute.column).values_list("_v", flat=True)
         if wanted:
             newest_values = newest_values.filter(_v__icontains=wanted)
-        return list(dict.fromkeys(quoted(value) for value in newest_values[:_LOOKED_AT] if value))[
-            :_MOST_VALUES
-        ]
+        counted = Counter(value for value in newest_values[:_LOOKED_AT] if value)
+        return [(quoted(value), _runs(counted[value])) for value in list(counted)[:_MOST_VALUES]]
     return _texts(project, field, wanted)
 
 
-def _texts(project: Project, field: Field, wanted: str) -> list[str]:
+def _runs(count: int) -> str:
+    return f"{count:,} run{'' if count == 1 else 's'}"
+
+
+def _texts(project: Project, field: Field, wanted: str) -> list[tuple[str, str]]:
     """Different texts of a field, each found by one step through the index, however many runs share it."""
     held = ProjectField.objects.filter(project=project, path=field.path).first()
     if held is None:
@@ -207,4 +235,5 @@ def _texts(project: Project, field: Field, wanted: str) -> list[str]:
             break
         found.append(following)
     # Of a field that only has numbers, a text is one of them.
-    return [quoted(text) if held.has_text else text for text in found]
+    counted = dict(rows.filter(text__in=found).order_by().values_list("text").annotate(Count("run")))
+    return [(quoted(text) if held.has_text else text, _runs(counted.get(text, 0))) for text in found]
