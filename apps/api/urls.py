@@ -7,6 +7,7 @@ from django.urls import path
 from . import docs, schema
 from .v1 import (
     batches,
+    columns,
     completion,
     forks,
     history,
@@ -15,13 +16,16 @@ from .v1 import (
     logs,
     me,
     metrics,
+    project_metrics,
     projects,
     records,
+    run_bulk,
     run_list,
     runs,
     service_accounts,
     teams,
     tiles,
+    views,
 )
 
 app_name = "api"
@@ -62,6 +66,10 @@ urlpatterns = [
     # Runs
     path("runs", runs.RunsView.as_view(), name="runs"),
     path("runs/fetch", runs.RunFetchView.as_view(), name="runs-fetch"),
+    path("runs/tags", run_bulk.RunsTagsView.as_view(), name="runs-tags"),
+    path("runs/delete", run_bulk.RunsDeleteView.as_view(), name="runs-delete"),
+    path("runs/restore", run_bulk.RunsRestoreView.as_view(), name="runs-restore"),
+    path("runs/move", run_bulk.RunsMoveView.as_view(), name="runs-move"),
     path("runs/<str:run>", runs.RunView.as_view(), name="run"),
     path("runs/<str:run>/restore", runs.RunRestoreView.as_view(), name="run-restore"),
     path("runs/<str:run>/config", runs.RunConfigView.as_view(), name="run-config"),
@@ -71,7 +79,18 @@ urlpatterns = [
     path("runs/<str:run>/heartbeat", runs.RunHeartbeatView.as_view(), name="run-heartbeat"),
     path("runs/<str:run>/clone", runs.RunCloneView.as_view(), name="run-clone"),
     path("projects/<str:project>/completion", completion.CompletionView.as_view(), name="completion"),
+    path("projects/<str:project>/columns", columns.ColumnsView.as_view(), name="columns"),
+    path("projects/<str:project>/columns/spread", columns.SpreadView.as_view(), name="columns-spread"),
     path("projects/<str:project>/runs", run_list.RunListView.as_view(), name="project-runs"),
+    path(
+        "projects/<str:project>/metrics", project_metrics.ProjectMetricsView.as_view(), name="project-metrics"
+    ),
+    # Views of a workspace
+    path("projects/<str:project>/views", views.ProjectViewsView.as_view(), name="project-views"),
+    path("projects/<str:project>/view-links", views.ViewLinksView.as_view(), name="view-links"),
+    path("projects/<str:project>/view-links/<str:link>", views.ViewLinkView.as_view(), name="view-link"),
+    path("views/<str:view>", views.ViewView.as_view(), name="view"),
+    path("views/<str:view>/default", views.ViewDefaultView.as_view(), name="view-default"),
     # What runs have sent
     path("runs/<str:run>/streams/<str:stream>/batches/<int:seq>", batches.BatchView.as_view(), name="batch"),
     path("runs/<str:run>/metrics", metrics.MetricsView.as_view(), name="metrics"),
@@ -86,5 +105,6 @@ urlpatterns = [
     path("runs/<str:run>/records/keys", records.RecordKeysView.as_view(), name="record-keys"),
     path("runs/<str:run>/alerts", records.AlertsView.as_view(), name="alerts"),
     path("runs/<str:run>/logs", logs.LogsView.as_view(), name="logs"),
+    path("runs/<str:run>/logs/find", logs.LogsFindView.as_view(), name="logs-find"),
     path("runs/<str:run>/logs/download", logs.LogsDownloadView.as_view(), name="logs-download"),
 ]
