@@ -86,6 +86,11 @@ class TilesOut(serializers.Serializer[Any]):
     x_min = serializers.FloatField(allow_null=True, help_text="The range shown; null if there is no point.")
     x_max = serializers.FloatField(allow_null=True)
     versions = serializers.DictField(child=serializers.CharField())
+    origins = serializers.DictField(
+        child=serializers.IntegerField(),
+        required=False,
+        help_text="Where `relative` time begins in each run, in µs since the epoch; only with that x.",
+    )
     series = TileSeriesOut(many=True)
     missing = MissingOut(many=True, help_text="Asked for, and without a point in the range.")
 
@@ -141,6 +146,8 @@ def _answer(request: Request, wanted: dict[str, Any]) -> HttpResponse:
         origins=origins,
     )
     content = _content(made, runs, names, wanted)
+    if wanted["x"] == "relative":
+        content["origins"] = {run.public_id: origins[pk] for pk, run in runs.items()}
     # Batches may have come since: the ETag is that of what is in the body.
     etag = etag_at(made.versions)
     if wanted["format"] == "binary":

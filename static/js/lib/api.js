@@ -15,12 +15,14 @@ export class ApiError extends Error {
 /**
  * @param {string} method
  * @param {string} path below /api/v1
- * @param {{body?: unknown, signal?: AbortSignal, accept?: string}} [options]
+ * @param {{body?: unknown, signal?: AbortSignal, accept?: string, etag?: string}} [options] etag: of what is held; if it is
+ *   still that, ApiError has status 304
  * @returns {Promise<Response>} an answer that is ok. Throws ApiError, or AbortError if aborted.
  */
-export async function request(method, path, { body, signal, accept } = {}) {
+export async function request(method, path, { body, signal, accept, etag } = {}) {
   const headers = { Accept: accept ?? "application/json" };
   if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
+  if (etag) headers["If-None-Match"] = etag;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let response;
   try {
