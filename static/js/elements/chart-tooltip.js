@@ -29,7 +29,7 @@ class ChartTooltip extends HTMLElement {
   /**
    * @param {{head: string, aside: string, foot: string, detail: boolean,
    *   rows: {name: string, value: string, colour: string, dash: boolean, more: string}[]}} content
-   * @param {{x: number, y: number}} at of the crosshair, in the window
+   * @param {{from: number, to: number, y: number}} at what of x it must not cover, in the window
    */
   show(content, at) {
     if (!this.matches(":popover-open")) this.showPopover();
@@ -68,10 +68,10 @@ class ChartTooltip extends HTMLElement {
   }
 
   /** Beside the crosshair, never over it; where neither side has room, below. */
-  #move({ x, y }) {
+  #move({ from, to, y }) {
     const { height } = this.#size;
     const width = Math.max(this.#size.width, this.offsetWidth);
-    const [right, left] = [x + GAP_PX, x - GAP_PX - width];
+    const [right, left] = [to + GAP_PX, from - GAP_PX - width];
     const isRight = right + width < innerWidth - EDGE_PX;
     const isBeside = isRight || left > EDGE_PX;
     const across = isRight ? right : isBeside ? left : Math.max(EDGE_PX, (innerWidth - width) / 2);

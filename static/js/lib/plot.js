@@ -49,7 +49,7 @@ export function makePlot(parent, { width, height, axis, view, ink }) {
           stroke: () => ink().axis,
           size: (_plot, values) => Math.max(Y_WIDTH, Math.max(0, ...(values ?? []).map((v) => v.length)) * PX_PER_CHARACTER + 12),
           gap: 6,
-          grid: { stroke: () => ink().grid, width: 1 },
+          grid: { stroke: () => ink().grid, width: 1, filter: (_plot, at) => at },
           splits: places("y", 36),
           values: (_plot, at) => numberTicks(at),
         },
@@ -64,7 +64,13 @@ export function makePlot(parent, { width, height, axis, view, ink }) {
   );
 }
 
-const COMMON = { font: FONT, ticks: { show: false } };
+/** The axes as they are drawn now, for exports: places along them with what is written there. */
+export function axesOf(plot) {
+  const [x, y] = plot.axes.map((axis) => axis._splits.map((v, nth) => ({ v, text: axis._values[nth] ?? "" })));
+  return { x, y };
+}
+
+const COMMON = { font: FONT, ticks: { show: false }, filter: (_plot, at) => at };
 
 function xTicks(axis, places) {
   if (axis !== "time" && axis !== "relative") return { splits: places, values: (_plot, at) => numberTicks(at) };

@@ -68,3 +68,14 @@ function toSegment({ x, y }, x1, y1, x2, y2) {
   const share = length ? Math.max(0, Math.min(1, ((x - x1) * dx + (y - y1) * dy) / length)) : 0;
   return Math.hypot(x - x1 - share * dx, y - y1 - share * dy);
 }
+
+/** The next mark with a number to the left or right of one, within a range of x. */
+export function stepped(curve, mark, by, { min, max }) {
+  const isShown = (at) => curve.x[at] >= min && curve.x[at] <= max && !Number.isNaN(curve.y[at]);
+  const direction = Math.sign(by);
+  const start = Number.isFinite(by) && mark >= 0 ? mark + by : direction > 0 && Number.isFinite(by) ? 0 : direction > 0 ? curve.n - 1 : 0;
+  // From an end inwards, from a mark onwards.
+  const inwards = Number.isFinite(by) ? direction : -direction;
+  for (let at = start; at >= 0 && at < curve.n; at += inwards) if (isShown(at)) return at;
+  return Math.max(0, mark);
+}
