@@ -21,13 +21,14 @@ from apps.accounts.models import ApiKey, ServiceAccount, Team, User
 from apps.accounts.policy import PUBLIC, registered
 from apps.accounts.roles import Role
 from apps.base.ids import public_id
+from apps.reports.models import SavedView, ViewLink
 from apps.tracking.models import Project, Run
 from tests.api.test_policy import addresses
 from tests.cast import client_with, make_key
 
 STREAM = uuid.uuid4()
 # An argument of an address: which field of World it is filled from.
-ARGUMENTS = ("team", "key", "account", "project", "slug", "run", "stream", "seq", "metric")
+ARGUMENTS = ("team", "key", "account", "project", "slug", "run", "stream", "seq", "metric", "view", "link")
 # Addresses that do not answer 404 to a stranger, and why.
 NOT_A_TENANTS = {
     "healthz",
@@ -47,12 +48,18 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("api:team-projects", "POST"): {"name": "x"},
     ("api:batch", "PUT"): {"rows": []},
     ("api:truncate", "POST"): {"after_step": 0},
+    ("api:project-views", "POST"): {"name": "x", "state": {}},
+    ("api:view-links", "POST"): {"state": {}},
     ("api:link", "POST"): {"parent": "{parent}", "upto_step": 0},
 }
 # Addresses without an argument that name a row in their body or query: `{field}` is filled from World.
 IN_THE_REQUEST: dict[tuple[str, str], dict[str, Any]] = {
     ("api:runs", "POST"): {"team": "{team}", "project": "{slug}"},
     ("api:runs-fetch", "POST"): {"ids": ["{run}"]},
+    ("api:runs-tags", "POST"): {"ids": ["{run}"], "add": ["mine"]},
+    ("api:runs-delete", "POST"): {"ids": ["{run}"]},
+    ("api:runs-restore", "POST"): {"ids": ["{run}"]},
+    ("api:runs-move", "POST"): {"ids": ["{run}"], "project": "{project}"},
     ("api:metrics-latest", "POST"): {"runs": ["{run}"]},
     ("api:tiles", "GET"): {"run": ["{run}"], "metric": ["loss"]},
     ("api:tiles", "POST"): {"runs": ["{run}"], "metrics": ["loss"]},
@@ -73,6 +80,8 @@ class World:
     stream: str = str(STREAM)
     seq: int = 0
     metric: str = "loss"
+    view: str = "none"
+    link: str = "none"
 
     def filled(self, body: Any) -> Any:
         return json.loads(json.dumps(body), object_hook=self._fill) if body else body
@@ -107,6 +116,8 @@ def hers(alice: User, team: Team) -> World:
         slug="canary-slug",
         run=run.public_id,
         parent=parent.public_id,
+        view=SavedView.objects.begin(project, name="canary-view", state={}, owner=None).public_id,
+        link=ViewLink.objects.keep(project, {}).key,
     )
 
 

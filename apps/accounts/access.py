@@ -10,6 +10,7 @@ What is visible and not allowed is Denied, and says what is missing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol, Self, TypeVar
 
 from django.db import models
@@ -55,6 +56,28 @@ def fetch(
         raise _not_found()
     demand(principal, row, needs=needs, verb=verb)
     return row
+
+
+def fetch_all(
+    source: type[Row] | models.QuerySet[Row], principal: Principal, verb: Verb, public_ids: Sequence[str]
+) -> list[Row]:
+    """Return the rows of these public ids, in that order and each once: all of them, or none. One query.
+
+    Raises NotFound if a single one is not to be seen, and Denied if the act is not allowed on one.
+    """
+    wanted = list(dict.fromkeys(public_ids))
+    queryset: Any = source if isinstance(source, models.QuerySet) else source._default_manager.all()
+    if any("\0" in public_id for public_id in wanted):
+        raise _not_found()
+    parents = queryset.model.team_path.rpartition("__")[0]
+    if parents:
+        queryset = queryset.select_related(parents)
+    rows = {row.public_id: row for row in queryset.visible_to(principal).filter(public_id__in=wanted)}
+    if len(rows) < len(wanted):
+        raise NotFound("At least one of these is not there, or nothing that you may see.")
+    for row in rows.values():
+        demand(principal, row, verb=verb)
+    return [rows[public_id] for public_id in wanted]
 
 
 def demand(

@@ -21,6 +21,7 @@ from ..shapes import Asked
 class OptionOut(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=["field", "comparator", "value", "word"])
     text = serializers.CharField()
+    hint = serializers.CharField(help_text="What it is, in a word or two.")
 
 
 class CompletionOut(serializers.Serializer[Completion]):

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import TextField, prefetch_related_objects
-from django.db.models.functions import Coalesce
+from django.db.models import prefetch_related_objects
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.access import fetch
-from apps.tracking.models import Project, Run, RunField
-from apps.tracking.search.attributes import ATTRIBUTES
+from apps.tracking.models import Project, Run
+from apps.tracking.search.cells import cells
 from apps.tracking.search.parse import parse_field
 from apps.tracking.search.run_list import RunPage, costs_bounded, matching, run_list
 
 from .. import wide_columns
-from ..json_values import plain
 from ..request import Request
 from ..shapes import Asked
 from .runs import RunItemOut
@@ -160,35 +158,7 @@ def _whole(runs: Sequence[Run], project: Project, include: list[str]) -> list[di
 
 def _rows(runs: Sequence[Run], paths: list[str]) -> list[dict[str, Any]]:
     """Return the runs with their values at the paths; two queries at most. Raises QueryError."""
-    fields = {path: parse_field(path) for path in paths}
-    attributes = {path: ATTRIBUTES[field.name] for path, field in fields.items() if field.scope == "run"}
-    asked_as = {field.path: path for path, field in fields.items() if field.scope != "run"}
-    ids = [run.pk for run in runs]
-    values: dict[int, dict[str, Any]] = {pk: {} for pk in ids}
-    if attributes and ids:
-        columns = {f"column_{n}": attribute.column for n, attribute in enumerate(attributes.values())}
-        for pk, *row in Run.with_removed.filter(pk__in=ids).annotate(**columns).values_list("pk", *columns):
-            values[pk] |= {
-                path: value for path, value in zip(attributes, row, strict=True) if value is not None
-            }
-    if asked_as and ids:
-        stored = RunField.objects.filter(run__in=ids, field__path__in=list(asked_as))
-        whole_text = Coalesce("long_text", "text", output_field=TextField())
-        for pk, path, number, text in stored.values_list("run_id", "field__path", "number", whole_text):
-            values[pk][asked_as[path]] = _value(number, text)
     return [
-        {"id": run.public_id, "name": run.name, "state": run.state, "fields": values[run.pk]} for run in runs
+        {"id": run.public_id, "name": run.name, "state": run.state, "fields": fields}
+        for run, fields in zip(runs, cells(runs, paths), strict=True)
     ]
-
-
-def _value(number: float | None, text: str | None) -> Any:
-    """A text that reads as a number stays a text, unless it is how that number is written."""
-    if number is None or text in ("true", "false"):
-        return text == "true" if text in ("true", "false") and number is not None else text
-    if text is None:
-        return plain(number)
-    try:
-        written = int(text)
-    except ValueError:
-        return plain(number) if text in (repr(number), "NaN", "Infinity", "-Infinity") else text
-    return written if str(written) == text else text
