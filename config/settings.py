@@ -59,6 +59,7 @@ INSTALLED_APPS = [
     "apps.accounts",
     "apps.metrics",
     "apps.tracking",
+    "apps.reports",
     "apps.api",
     "apps.live",
     "apps.web",
