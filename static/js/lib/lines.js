@@ -123,6 +123,9 @@ export function liveEnd(ctx, curve, values, view, colour, ground) {
   ctx.stroke();
 }
 
+/** What a name needs of an edge. */
+const NAME_PX = 34;
+
 /** The names of what is not a number, and the edge their ticks stand on. */
 const ODD = [
   ["nan", "NaN", "bottom"],
@@ -131,32 +134,44 @@ const ODD = [
 ];
 
 /**
- * Ticks where a series was not a number, named where there is room.
- * @param {number[]} named places of names already written, to which this adds
+ * Ticks where a series was not a number; a stretch of them is one tick and a thin bar.
+ * @returns {{x: number, edge: "top" | "bottom", name: string}[]} what is to be written beside them
  */
-export function oddTicks(ctx, series, view, { colour, ink, font }, named) {
+export function oddTicks(ctx, series, view, colour) {
   const { px } = projections(view);
   const { left, top, width, height } = view.box;
+  const names = [];
+  ctx.fillStyle = colour;
   for (const [column, name, edge] of ODD) {
-    let last = -Infinity;
+    let before = -Infinity;
     for (let at = 0; at < series.length; at++) {
       if (!series[column][at]) continue;
       const x = place(px, series.x(at));
-      if (x < left || x > left + width || x - last < 2) continue;
-      last = x;
-      ctx.fillStyle = colour;
-      ctx.fillRect(x - 1, edge === "top" ? top : top + height - 7, 2, 7);
-      const y = edge === "top" ? top + 9 : top + height - 9;
-      if (named.some(([x2, y2]) => Math.abs(x2 - x) < 34 && y2 === y)) continue;
-      named.push([x, y]);
-      ctx.font = font;
-      ctx.fillStyle = ink;
-      const isRight = x > left + width - 30;
-      ctx.textAlign = isRight ? "right" : "left";
-      ctx.fillText(name, x + (isRight ? -4 : 4), y + (edge === "top" ? 0 : 2));
-      ctx.textAlign = "left";
+      const isSeen = x >= left && x <= left + width;
+      if (isSeen && x - before > 3) {
+        ctx.fillRect(x - 1, edge === "top" ? top : top + height - 7, 2, 7);
+        names.push({ x, edge, name });
+      } else if (isSeen && x - before > 0.5) ctx.fillRect(before, edge === "top" ? top : top + height - 2, x - before, 2);
+      else if (isSeen) continue;
+      before = x;
     }
   }
+  return names;
+}
+
+/** Write the names beside their ticks, where one does not cover another. */
+export function oddNames(ctx, names, { box }, { ink, font }) {
+  const written = [];
+  ctx.font = font;
+  ctx.fillStyle = ink;
+  for (const { x, edge, name } of names) {
+    if (written.some((other) => other.edge === edge && Math.abs(other.x - x) < NAME_PX)) continue;
+    written.push({ x, edge });
+    const isLeft = x > box.left + box.width - NAME_PX;
+    ctx.textAlign = isLeft ? "right" : "left";
+    ctx.fillText(name, x + (isLeft ? -5 : 5), edge === "top" ? box.top + 9 : box.top + box.height - 5);
+  }
+  ctx.textAlign = "left";
 }
 
 /** How opaque an envelope is: clear alone, a breath among thirty. */
@@ -164,3 +179,6 @@ export const envelopeAlpha = (lines) => Math.max(0.035, Math.min(0.2, 0.9 / line
 
 /** How wide lines are: the more, the finer. */
 export const lineWidth = (lines) => (lines < 4 ? 1.75 : lines < 60 ? 1.25 : 1);
+
+/** How opaque the ghost of a smoothed line is. */
+export const ghostAlpha = (lines) => Math.max(0.05, Math.min(0.3, 1.2 / lines));
