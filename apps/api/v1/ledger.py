@@ -11,11 +11,10 @@ from rest_framework.views import APIView
 
 from apps.accounts.access import fetch
 from apps.metrics import inbox
-from apps.tracking.models import RecordRefusal, Run
+from apps.tracking import ledger
+from apps.tracking.models import Run
 
 from ..request import Request
-
-MOST_ENTRIES = 1000
 
 
 class RefusalOut(serializers.Serializer[Any]):
@@ -44,7 +43,7 @@ class LedgerOut(serializers.Serializer[Any]):
         help_text="Batches whose records are stored and not applied yet."
     )
     rejected = serializers.IntegerField(help_text="Points and records that were refused.")
-    rejections = RefusalOut(many=True, help_text=f"The newest {MOST_ENTRIES}.")
+    rejections = RefusalOut(many=True, help_text=f"The newest {ledger.MOST_ENTRIES}.")
     lost = LostOut(many=True, help_text="Batches a writer no longer had.")
 
 
@@ -54,30 +53,4 @@ class LedgerView(APIView):
     @extend_schema(summary="What was sent, stored, refused, lost", tags=["ingest"], responses=LedgerOut)
     def get(self, request: Request, run: str) -> Response:
         found = fetch(Run, request.principal, public_id=run)
-        ledger = inbox.ledger(found.pk, limit=MOST_ENTRIES)
-        refused = RecordRefusal.objects.filter(run=found)
-        entries = [
-            {
-                "stream": entry.stream,
-                "seq": entry.seq,
-                "code": entry.rejected.code,
-                "key": entry.rejected.key,
-                "count": entry.rejected.count,
-                "message": entry.rejected.message,
-            }
-            for entry in ledger.entries
-        ]
-        newest = refused.order_by("-pk").values("stream", "seq", "code", "key", "message")[:MOST_ENTRIES]
-        entries += [{**entry, "count": 1} for entry in newest]
-        content = {
-            "streams": ledger.streams,
-            "batches": ledger.batches,
-            "points": ledger.points + ledger.pending_points,
-            "pending_batches": ledger.pending_batches,
-            "pending_points": ledger.pending_points,
-            "pending_records": ledger.pending_records,
-            "rejected": ledger.rejected + refused.count(),
-            "rejections": entries[:MOST_ENTRIES],
-            "lost": ledger.lost,
-        }
-        return Response(LedgerOut(content).data)
+        return Response(LedgerOut(ledger.of_run(found)).data)
