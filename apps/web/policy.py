@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.accounts.policy import PUBLIC, READ, register
+from apps.accounts.policy import EDIT, MANAGE, PUBLIC, READ, register
 
 # Signing in is for those who have not yet; django-allauth asks for what more it needs.
 for _name in (
@@ -21,9 +21,14 @@ for _name in (
     register(f"account_{_name}", GET=PUBLIC, POST=PUBLIC)
 
 register("web:home", GET=READ)
-register("web:settings", GET=READ)
+register("web:settings", GET=READ, POST=MANAGE)
+register("web:appearance", GET=READ)
+register("web:keys", GET=MANAGE)
+register("web:new-key", GET=MANAGE, POST=MANAGE)
+register("web:key-revoke", GET=MANAGE, POST=MANAGE)
 register("web:run-by-id", GET=READ)
 register("web:team", GET=READ)
+register("web:new-project", GET=EDIT, POST=EDIT)
 register("web:workspace", GET=READ)
 register("web:runs", GET=READ)
 register("web:compare", GET=READ)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from .pages import compare, home, project_settings, run, runs, settings, workspace
+from .pages import compare, home, keys, project_settings, run, runs, settings, teams, workspace
 
 app_name = "web"
 
@@ -15,10 +15,15 @@ urlpatterns = [
     path("", home.home, name="home"),
     # One's own
     path("settings", settings.profile, name="settings"),
+    path("settings/appearance", settings.appearance, name="appearance"),
+    path("settings/keys", keys.keys, name="keys"),
+    path("settings/keys/new", keys.new_key, name="new-key"),
+    path("settings/keys/<str:key>/revoke", keys.revoke_key, name="key-revoke"),
     # What clients print: it knows no team and no project
     path("runs/<str:run>", run.by_id, name="run-by-id"),
     # A team
-    path("<str:team>", home.team, name="team"),
+    path("<str:team>", teams.team, name="team"),
+    path("<str:team>/new", teams.new_project, name="new-project"),
     # A project
     path(_PROJECT, workspace.workspace, name="workspace"),
     path(f"{_PROJECT}/runs", runs.runs, name="runs"),

@@ -11,6 +11,7 @@ from django.core.validators import validate_email
 from django.db import models, transaction
 from django.db.models.functions import Lower
 
+from apps.accounts.names import clean_name
 from apps.base.errors import Conflict, Invalid
 from apps.base.ids import public_id
 
@@ -84,3 +85,8 @@ class User(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    def rename(self, name: str) -> None:
+        """Change the display name; without one the e-mail address stands for it. Raises Invalid."""
+        self.name = clean_name(name, longest=200) if name.strip() else ""
+        self.save(update_fields=["name"])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 from django import template
 from django.templatetags.static import static
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.timezone import now
 
-from apps.web import assets, colour
+from apps.web import assets, colour, moments
 
 register = template.Library()
 
@@ -58,6 +60,25 @@ def module(entry: str) -> SafeString:
         "\n    ", '<link rel="modulepreload" href="{}">', ((one,) for one in addresses)
     )
     return format_html('{}\n    <script type="module" src="{}"></script>', preloads, addresses[0])
+
+
+@register.simple_tag
+def time_ago(moment: datetime | None, never: str = "never") -> SafeString | str:
+    """A moment in words that a script keeps true: `{% time_ago run.created_at %}`. never: what none is called."""
+    if moment is None:
+        return never
+    return format_html(
+        '<time-ago datetime="{}" title="{}">{}</time-ago>',
+        moment.astimezone(UTC).isoformat(),
+        f"{moment.astimezone(UTC):%-d %B %Y, %H:%M:%S} UTC",
+        moments.ago(moment, now()),
+    )
+
+
+@register.filter
+def thousands(number: int) -> str:
+    """`1,830`."""
+    return f"{number:,}"
 
 
 @register.filter

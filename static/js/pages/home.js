@@ -1,0 +1,3 @@
+/** The first page: a glance at each project. */
+
+import "#js/elements/spark-lines.js";
