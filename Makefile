@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 PEERS := .venv-peers
 STAMP := $(VENV)/.installed
+DEMO_STAMP := $(VENV)/.installed-demo
 
-.PHONY: install test lint ci bench bench-peers vendor pins clean
+.PHONY: install demo test chromium lint ci bench bench-peers vendor pins clean
 
 install: $(STAMP)
 
@@ -13,13 +14,28 @@ $(STAMP): requirements/base.txt requirements/dev.txt
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
+# A server with real trainings, on a machine with only Python. PORT=8001 listens there.
+demo: $(DEMO_STAMP)
+	@exec $(VENV)/bin/python -m demo $(if $(PORT),--port $(PORT))
+
+# Whoever develops has installed all of it already.
+$(DEMO_STAMP): requirements/base.txt requirements/demo.txt
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@test -e $(STAMP) || { echo "Installing into $(VENV) …"; \
+		$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/demo.txt; }
+	@touch $@
+
 # Everything once, then the metric engine once more with a database of its own.
 # `make test ARGS="tests/metrics -k fold"` runs a choice.
-test: install
+test: install chromium
 	$(VENV)/bin/python -m pytest $(ARGS)
 ifndef ARGS
 	$(VENV)/bin/python -m pytest --metrics-database=own tests/metrics
 endif
+
+# For tests/browser; where it may not be installed they are skipped, and say so.
+chromium:
+	@.ci/chromium
 
 lint: install
 	.ci/run format lint imports types
@@ -44,6 +60,7 @@ vendor: install
 pins: install
 	cd requirements && ../$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header base.in -o base.txt
 	cd requirements && ../$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header dev.in -o dev.txt
+	cd requirements && ../$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header demo.in -o demo.txt
 	cd requirements && ../$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header peers.in -o peers.txt
 
 clean:
