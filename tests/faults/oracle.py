@@ -41,7 +41,7 @@ def check(training: Training) -> None:
     assert (ledger["lost"], ledger["rejected"], ledger["batches"]) == ([], 0, len(journal.batches)), ledger
 
 
-def settle(training: Training, *, within_s: float = 60) -> None:
+def settle(training: Training, *, within_s: float = 180) -> None:
     """Wait until all is folded and no batch is left behind, then check once more and count by another way."""
     client = Client(training.up, training.key)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 
 from . import oracle
 from .conftest import started
+from .up import wait_until
 from .workload import Training
 
 SIZE_MIB = 400
@@ -47,10 +47,13 @@ def test_fail_5_a_full_disk_heals_alone(small_disk: Path) -> None:
         filler = small_disk / "filler"
         _fill(filler)
         with training.at_work():
-            time.sleep(8)
+            wait_until(
+                lambda: all(len(writer.refusals) >= 5 for writer in training.writers),
+                within_s=180,
+                what="a full disk",
+            )
             filler.unlink()
         refusals = [refusal for writer in training.writers for refusal in writer.refusals]
-        assert refusals, "the disk was never full"
         assert {status for status, _ in refusals} <= {0, 503}, refusals[:20]
         up.wait_ready()
         oracle.settle(training, within_s=90)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 
 from . import oracle
 from .conftest import Start
@@ -50,7 +49,8 @@ def test_fail_1_web_killed_under_load(start_on_either: Start) -> None:
     training = start_on_either(writers=4)
     with training.at_work():
         for _ in range(3):
-            time.sleep(0.7)
+            training.up.wait_ready()
+            training.wait_acknowledged(20)
             training.up.kill("web")
     oracle.check(training)
     oracle.settle(training)

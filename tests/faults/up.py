@@ -65,7 +65,7 @@ class Up:
         assert self._process is not None
         return self._process.pid
 
-    def start(self, *, within_s: float = 60) -> None:
+    def start(self, *, within_s: float = 180) -> None:
         """Start it and wait for the ready line. Started again, it has the port it had."""
         begun = time.monotonic()
         with self.log.open("ab") as log:
@@ -90,7 +90,7 @@ class Up:
         self.host, self.port = match[1].decode(), int(match[2])
         self.ready_after_s = time.monotonic() - begun
 
-    def wait_ready(self, *, within_s: float = 60) -> None:
+    def wait_ready(self, *, within_s: float = 180) -> None:
         """Wait until all is healed: /readyz answers 200 and every kind of process runs."""
 
         def is_ready() -> bool:

@@ -21,7 +21,7 @@ from uuid import UUID, uuid4, uuid5
 import msgpack
 import numpy as np
 
-from .up import Up
+from .up import Up, wait_until
 
 STRANGE = [
     float("nan"),
@@ -179,7 +179,7 @@ class Writer:
         sent = {"Content-Type": "application/msgpack", **(headers or {})}
         return self.client.ask("PUT", self.path(seq), whole, sent)
 
-    def drain(self, *, within_s: float = 60) -> None:
+    def drain(self, *, within_s: float = 180) -> None:
         """Send what is unsent until every batch is acknowledged."""
         deadline = time.monotonic() + within_s
         pause_s = 0.02
@@ -320,6 +320,13 @@ class Training:
             for writer in self.writers:
                 crew.enter_context(writer.at_work(pause_s=pause_s))
             yield
+
+    def wait_acknowledged(self, batches: int, *, within_s: float = 180) -> None:
+        """Wait, while at work, until the server has taken so many batches more."""
+        wanted = len(self.journal.acked) + batches
+        wait_until(
+            lambda: len(self.journal.acked) >= wanted, within_s=within_s, what=f"{batches} more batches"
+        )
 
     def log_and_drain(self, batches: int) -> None:
         for writer in self.writers:
