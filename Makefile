@@ -5,7 +5,7 @@ PEERS := .venv-peers
 STAMP := $(VENV)/.installed
 DEMO_STAMP := $(VENV)/.installed-demo
 
-.PHONY: install demo test chromium lint ci bench bench-peers vendor pins clean
+.PHONY: install demo test chromium screenshots lint ci bench bench-peers vendor pins clean
 
 install: $(STAMP)
 
@@ -36,6 +36,10 @@ endif
 # For tests/browser; where it may not be installed they are skipped, and say so.
 chromium:
 	@.ci/chromium
+
+# Every page × light and dark × three widths, into build/screenshots; `make screenshots PAGES="run team"` a choice.
+screenshots: install chromium
+	$(VENV)/bin/python -m tests.browser.screenshots $(PAGES)
 
 lint: install
 	.ci/run format lint imports types
