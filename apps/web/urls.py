@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from .pages import compare, home, keys, project_settings, run, runs, settings, teams, workspace
+from .pages import compare, home, keys, project_settings, run, runs, settings, teams, trash, workspace
 
 app_name = "web"
 
@@ -27,6 +27,8 @@ urlpatterns = [
     # A project
     path(_PROJECT, workspace.workspace, name="workspace"),
     path(f"{_PROJECT}/runs", runs.runs, name="runs"),
+    path(f"{_PROJECT}/runs/export", runs.export, name="runs-export"),
+    path(f"{_PROJECT}/runs/trash", trash.trash, name="trash"),
     path(f"{_PROJECT}/compare", compare.compare, name="compare"),
     path(f"{_PROJECT}/settings", project_settings.project_settings, name="project-settings"),
     # A run
