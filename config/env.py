@@ -107,6 +107,45 @@ def database_url(name: str, default: str) -> DatabaseUrl:
     )
 
 
+@dataclass(frozen=True)
+class MailServer:
+    """host: "" where no mail is sent. is_tls: from the first byte; is_starttls: after a plain greeting."""
+
+    host: str = ""
+    port: int = 0
+    user: str = ""
+    password: str = ""
+    is_tls: bool = False
+    is_starttls: bool = False
+
+
+def mail_url(name: str) -> MailServer:
+    """`smtps://user:password@host`, `smtp+starttls://…` or, on a trusted network, `smtp://…`.
+
+    The value is never repeated in a refusal: it may hold a password.
+    """
+    ports = {"smtps": 465, "smtp+starttls": 587, "smtp": 25}
+    if not text(name):
+        return MailServer()
+    try:
+        parts = urlsplit(text(name))
+        port = parts.port
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} is not an address.") from None
+    if parts.scheme not in ports or not parts.hostname:
+        raise ImproperlyConfigured(
+            f"{name} must look like smtps://user:password@host; smtp+starttls:// and smtp:// are read too."
+        )
+    return MailServer(
+        host=parts.hostname,
+        port=port or ports[parts.scheme],
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        is_tls=parts.scheme == "smtps",
+        is_starttls=parts.scheme == "smtp+starttls",
+    )
+
+
 def redis_url(name: str, default: str) -> str:
     value = text(name, default)
     if not value.startswith(("redis://", "rediss://", "unix://")):

@@ -1,13 +1,14 @@
-"""GET and POST /setup/<token>: the first account, while there is none."""
+"""GET and POST /setup/<token>: the first account, while there is none; whoever makes it is signed in."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django import forms
+from django.contrib.auth import login
 from django.contrib.auth.password_validation import validate_password
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods
@@ -41,7 +42,6 @@ def setup(request: HttpRequest, token: str) -> HttpResponse:
     if not SetupLink.objects.is_open(token):
         raise Http404
     asked = FirstAccount(request.POST if request.method == "POST" else None)
-    user = None
     if asked.is_valid():
         try:
             user = SetupLink.objects.redeem(token, **asked.cleaned_data)
@@ -49,6 +49,7 @@ def setup(request: HttpRequest, token: str) -> HttpResponse:
             raise Http404 from None
         except DomainError as refusal:
             asked.add_error(None, refusal.message)
-    return render(
-        request, "pages/setup.html", {"form": asked, "user": user}, status=422 if asked.errors else 200
-    )
+        else:
+            login(request, user)
+            return redirect("web:home")
+    return render(request, "pages/setup.html", {"form": asked}, status=422 if asked.errors else 200)

@@ -19,11 +19,18 @@ def link():
 
 def test_the_link_makes_the_one_who_runs_the_installation(client, link):
     assert client.get(link).status_code == 200
-    assert "Isoline is yours" in client.post(link, FIRST).content.decode()
+    assert client.post(link, FIRST).headers["Location"] == "/"
     alice = User.objects.get()
     assert alice.is_superuser
     assert alice.check_password(FIRST["password"])
     assert alice.personal_team
+
+
+def test_whoever_makes_the_first_account_is_signed_in(client, link):
+    session_before = client.session.session_key
+    client.post(link, FIRST)
+    assert client.get("/").status_code == 200
+    assert client.session.session_key != session_before
 
 
 def test_the_link_works_once(client, link):
@@ -71,7 +78,7 @@ def test_another_site_cannot_send_the_form(link):
     strict = Client(enforce_csrf_checks=True)
     assert strict.post(link, FIRST).status_code == 403
     (token,) = re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', strict.get(link).content.decode())
-    assert strict.post(link, {**FIRST, "csrfmiddlewaretoken": token}).status_code == 200
+    assert strict.post(link, {**FIRST, "csrfmiddlewaretoken": token}).status_code == 302
 
 
 def test_only_the_hash_of_the_link_is_kept(link):

@@ -8,16 +8,24 @@
  * @param {number} height
  * @returns {string[]} a path each, "" for a line without a finite point
  *
- * The y axis leaves the top and bottom 2 % of values out where there are many: one spike must not flatten the rest.
+ * The y axis ends at Tukey's fences (1.5 interquartile ranges beyond the quartiles): a run that diverges must not
+ * flatten the others.
  */
 export function sparkPaths(lines, width, height) {
   const xs = lines.flatMap(({ x }) => x).filter(Number.isFinite);
   const ys = lines.flatMap(({ y }) => y).filter(Number.isFinite).sort((a, b) => a - b);
   if (!xs.length || !ys.length) return lines.map(() => "");
-  const cut = ys.length >= 50 ? Math.floor(ys.length * 0.02) : 0;
   const across = scale(Math.min(...xs), Math.max(...xs), 0, width);
-  const down = scale(ys[cut], ys[ys.length - 1 - cut], height, 0);
+  const down = scale(...fenced(ys), height, 0);
   return lines.map(({ x, y }) => path(x, y, across, (value) => clamp(down(value), 0, height)));
+}
+
+/** @param {number[]} sorted @returns {[number, number]} */
+function fenced(sorted) {
+  const at = (share) => sorted[Math.round(share * (sorted.length - 1))];
+  const reach = 1.5 * (at(0.75) - at(0.25));
+  if (!reach) return [at(0), at(1)];
+  return [Math.max(at(0), at(0.25) - reach), Math.min(at(1), at(0.75) + reach)];
 }
 
 function path(x, y, across, down) {

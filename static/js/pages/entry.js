@@ -1,1 +1,0 @@
-import "#js/lib/site.js";
