@@ -214,7 +214,8 @@ def test_trouble_is_waited_out_with_full_jitter_and_no_end(
     assert all(floor <= wait <= 60 + floor for wait in waits)
     assert max(waits) > 40 + floor
     server.fault = lambda request: None
-    step(delivery, server, now)
+    while delivery.has_unsent:
+        step(delivery, server, now)
     assert server.run().rows == rows
     assert delivery.status.problem == ""
 
@@ -255,6 +256,81 @@ def test_a_batch_too_large_is_halved(spool: Path, server: MemoryTransport) -> No
     rows = logged(writer, 100)
     delivery = placed(writer, server)
     server.fault = lambda request: Answer(413) if len(request.body) > 600 else None
+    deliver(delivery, server)
+    assert server.run().rows == rows
+
+
+def test_a_batch_that_arrives_too_slowly_is_halved(spool: Path, server: MemoryTransport) -> None:
+    """FAIL-6: 1 KB/s"""
+    writer = make_writer(spool)
+    rows = logged(writer, 100)
+    delivery = placed(writer, server)
+    server.fault = lambda request: Answer(408) if len(request.body) > 600 else None
+    deliver(delivery, server)
+    assert server.run().rows == rows
+    assert len(server.run().streams) == 1
+
+
+def test_what_may_have_arrived_is_not_cut_anew(spool: Path, server: MemoryTransport) -> None:
+    writer = make_writer(spool)
+    rows = logged(writer, 100)
+    delivery = placed(writer, server)
+    server.lose_answer = lambda request: request.method == "PUT"
+    step(delivery, server)
+    server.lose_answer = lambda request: False
+    server.fault = lambda request: Answer(408)
+    step(delivery, server, delivery.wake_at)
+    server.fault = lambda request: None
+    writer.close()
+    deliver(delivery, server)
+    assert server.run().rows == rows
+    assert len(server.run().streams) == 1
+
+
+def test_a_slow_way_gets_small_batches_and_a_quick_one_large(spool: Path, server: MemoryTransport) -> None:
+    """FAIL-6: 1 KB/s"""
+    writer = make_writer(spool)
+    rows = logged(writer, 25_000)
+    delivery = placed(writer, server)
+
+    def sizes(took_s: float, batches: int) -> list[int]:
+        now, found = 0.0, []
+        for _ in range(batches):
+            request = delivery.next_request(now)
+            assert request is not None
+            found.append(len(request.body))
+            now += took_s
+            delivery.on_answer(server.send(request), now)
+        return found
+
+    slow = sizes(60.0, 6)
+    assert slow[0] < 300_000
+    assert slow[-1] < 20_000
+    quick = sizes(0.1, 5)
+    assert quick[-1] > 10 * quick[0]
+    writer.close()
+    deliver(delivery, server)
+    assert server.run().rows == rows
+
+
+@pytest.mark.parametrize("status", [415, 426])
+def test_a_server_of_another_version_is_told_and_everything_kept(
+    spool: Path, server: MemoryTransport, status: int
+) -> None:
+    """FAIL-14"""
+    writer = make_writer(spool)
+    rows = logged(writer, 20)
+    body = {
+        "error": {"code": "upgrade_required", "message": "Isoline 9 needs a client of version 7 or later."}
+    }
+    server.fault = lambda request: Answer(status, body, "Isoline 9 needs a client of version 7 or later.")
+    delivery = open_delivery(writer)
+    step(delivery, server)
+    told = load_status(writer.directory)
+    assert (told.problem, told.message) == ("outdated", "Isoline 9 needs a client of version 7 or later.")
+    assert not delivery.is_over
+    server.fault = lambda request: None
+    writer.close()
     deliver(delivery, server)
     assert server.run().rows == rows
 

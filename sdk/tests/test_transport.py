@@ -23,7 +23,7 @@ def http() -> Iterator[HttpServer]:
 
 @pytest.fixture
 def transport() -> Iterator[HttpTransport]:
-    transport = HttpTransport(answer_timeout_s=2.0)
+    transport = HttpTransport(silence_s=2.0)
     yield transport
     transport.close()
 

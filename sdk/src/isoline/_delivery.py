@@ -3,9 +3,9 @@
     nothing cut ──cut, seal, fsync──▶ sealed ──send──▶ 200 acked or duplicate: the next one
                                         ▲                409 gap: rewind        409 diverged: a new stream id
                                         │                404: create the run again, by its client id
-                                        │                413: halve             400, 422: bisect, then leave
-                                        one out └──later──────── no answer, 408, 429, 5xx: full jitter, no end
-                                                         401, 403, other 4xx: pause, keep      410: stop, keep
+                                        │                408, 413: halve     400, 422: bisect, then leave one out
+                                        └──later──────── no answer, 429, 5xx: full jitter, no end
+                                                         401, 403, 415, 426 …: pause, keep      410: stop, keep
 
 Does no networking of its own and reads no clock, so that a test can play every case by hand. One thread at a
 time.
@@ -29,6 +29,7 @@ from isoline._locks import FileLock, is_locked
 from isoline._spool import (
     DELIVERY_LOCK,
     JOURNAL,
+    NEEDS_PERSON,
     WRITER_LOCK,
     StreamWriter,
     load_manifest,
@@ -47,6 +48,13 @@ PAUSE_S = 60.0
 # So many single records refused in a row, and none taken between them, say that the server refuses
 # everything: then nothing more is left out, and the stream waits.
 TOMBSTONES_IN_A_ROW_MAX = 8
+
+# How much is cut at once follows how fast the way to the server is: a stretch that takes minutes would be
+# broken off again and again by a link that is not up for so long, and a server waits ten minutes at most.
+BATCH_FIRST_BYTES = 256 * 1024
+BATCH_MIN_BYTES = 16 * 1024
+QUICK_S = 1.0
+SLOW_S = 10.0
 
 STATUS_EVERY_S = 0.25
 LIVENESS_EVERY_S = 1.0
@@ -96,6 +104,9 @@ class Delivery:
         self._segment = 0
         self._offset = 0
         self._row = 0
+        self._batch_bytes = BATCH_FIRST_BYTES
+        self._requested_at = 0.0
+        self._surely_new = -1
         self._attempt = 0
         self._pause_key: str | None = None
         self._sent: tuple[int, Seal, Window] | None = None
@@ -155,8 +166,7 @@ class Delivery:
     @property
     def waits_for_a_person(self) -> bool:
         """Whether nothing will change by itself: the server refuses, and the writer is dead."""
-        is_stuck = self.status.problem in ("unauthorized", "forbidden", "refused")
-        return is_stuck and not is_locked(self.directory / WRITER_LOCK)
+        return self.status.problem in NEEDS_PERSON and not is_locked(self.directory / WRITER_LOCK)
 
     @property
     def tries(self) -> int:
@@ -174,7 +184,7 @@ class Delivery:
             size = segment_path(self.directory, self._segment).stat().st_size
         except FileNotFoundError:
             return False
-        return size - self._offset > BEHIND_BYTES
+        return size - self._offset > min(BEHIND_BYTES, self._batch_bytes)
 
     @property
     def first_needed_segment(self) -> int:
@@ -218,8 +228,10 @@ class Delivery:
             self.journal.write_seal(seq, seal)
             self.status.damaged_bytes += found.damaged_bytes
             self._offset, self._row = found.end, found.next_row
+            self._surely_new = seq
             window = found
         self._sent = (seq, seal, window)
+        self._requested_at = now
         return self._put_request(seq, window)
 
     def on_answer(self, answer: Answer, now: float) -> None:
@@ -240,6 +252,7 @@ class Delivery:
         elif sent is None:
             self._on_created(answer, now)
         elif answer.is_ok:
+            self._note_pace(now - self._requested_at)
             self._on_stored(sent, answer)
         else:
             self._on_refused(sent, answer, now)
@@ -257,6 +270,13 @@ class Delivery:
         """Send the last batch once more: a server that misses it, or any before it, says so and gets them."""
         self.journal.rewind(max(0, self.journal.sealed - 1))
         self.is_over = False
+
+    def _note_pace(self, took_s: float) -> None:
+        """Cut more at once the quicker it goes."""
+        if took_s < QUICK_S:
+            self._batch_bytes = min(self._batch_bytes * 2, self._limits.spool_bytes)
+        elif took_s > SLOW_S:
+            self._batch_bytes = max(self._batch_bytes // 2, BATCH_MIN_BYTES)
 
     # What there is to send.
 
@@ -310,7 +330,8 @@ class Delivery:
                 return None
             has_successor = segment_path(self.directory, self._segment + 1).exists()
             is_written = self._is_written(now)
-            window = self._read(self._segment, self._offset, None, self._row, self._limits)
+            limits = self._limits._replace(spool_bytes=min(self._batch_bytes, self._limits.spool_bytes))
+            window = self._read(self._segment, self._offset, None, self._row, limits)
             if window.body:
                 sync_file(self._reader_of(self._segment).descriptor)
                 return window
@@ -454,7 +475,7 @@ class Delivery:
             self._on_diverged(seq, seal, window)
         elif answer.status == 410:
             self._stop("gone", answer)
-        elif answer.status in (400, 413, 422):
+        elif answer.status in (400, 413, 422) or (answer.status == 408 and seq == self._surely_new):
             self._divide(seq, seal, window, answer, now)
         else:
             self._on_trouble(answer, now)
@@ -505,6 +526,11 @@ class Delivery:
             self._seal_anew(seq, seal, half)
             if answer.status == 413:
                 self._limits = self._limits.halved()
+            elif answer.status == 408:
+                # It did not arrive in the time a server gives it.
+                self._batch_bytes = max(self._batch_bytes // 2, BATCH_MIN_BYTES)
+        elif answer.status == 408:
+            self._on_trouble(answer, now)
         elif window.frames == 1 and self._tombstones_in_a_row < TOMBSTONES_IN_A_ROW_MAX:
             self._tombstones_in_a_row += 1
             self.journal.write_tombstone(seal.segment, seal.start, seal.end)
@@ -534,6 +560,8 @@ class Delivery:
             self._pause("unauthorized", answer, now)
         elif answer.status == 403:
             self._pause("forbidden", answer, now)
+        elif answer.status in (415, 426):
+            self._pause("outdated", answer, now)
         elif answer.is_away or answer.status in (404, 408, 425, 429) or answer.status >= 500:
             self._back_off(answer, now)
         else:
@@ -546,6 +574,8 @@ class Delivery:
             # Spread above what was asked for: all clients of a busy server hear the same number.
             wait_s += min(answer.retry_after_s, RETRY_AFTER_MAX_S)
         self._attempt += 1
+        # It may have arrived, and only the answer was lost: cut otherwise, it would be stored twice.
+        self._surely_new = -1
         self.wake_at = now + wait_s
         self.status.problem = "away" if answer.is_away else "busy"
         self.status.message = answer.message

@@ -82,12 +82,16 @@ class Manifest(msgspec.Struct, omit_defaults=True):
     directory: str = ""
 
 
+# The problems that no patience of ours ends.
+NEEDS_PERSON = ("unauthorized", "forbidden", "outdated", "refused")
+
+
 class Status(msgspec.Struct, omit_defaults=True):
     """What the sender wants a stream's writer to know. Counts are of this stream, since its beginning.
 
     problem: "" if all is well; `away`, `busy` (it tries again by itself), `unauthorized`, `forbidden` (it
-    waits for another key), `refused`, `gone` (it has stopped). `message` and `code` are the server's words
-    for it.
+    waits for another key), `outdated` (for another version of this package or the server), `refused`, `gone`
+    (it has stopped). `message` and `code` are the server's words for it.
     """
 
     run_id: str = ""

@@ -17,7 +17,8 @@ import msgspec
 import isoline
 
 CONNECT_TIMEOUT_S = 10.0
-ANSWER_TIMEOUT_S = 120.0
+# Without a byte. A connection whose other end is gone looks like a slow one; a batch may be sent again.
+SILENCE_S = 30.0
 
 
 class Request(NamedTuple):
@@ -81,9 +82,9 @@ class HttpTransport:
     followed: a key must not travel to another host.
     """
 
-    def __init__(self, *, answer_timeout_s: float = ANSWER_TIMEOUT_S) -> None:
+    def __init__(self, *, silence_s: float = SILENCE_S) -> None:
         self._client = httpx.Client(
-            timeout=httpx.Timeout(answer_timeout_s, connect=CONNECT_TIMEOUT_S),
+            timeout=httpx.Timeout(silence_s, connect=CONNECT_TIMEOUT_S),
             limits=httpx.Limits(max_connections=16, keepalive_expiry=60),
             headers={"User-Agent": f"isoline-python/{isoline.__version__}"},
             follow_redirects=False,

@@ -29,6 +29,7 @@ from isoline._launch import ensure_sender, host_name
 from isoline._secrets import mask_text
 from isoline._spool import (
     FINISHED,
+    NEEDS_PERSON,
     Manifest,
     Status,
     StreamWriter,
@@ -385,7 +386,6 @@ class Run:
             return False
         patience_s = self._settings.finish_timeout_s if timeout_s is None else timeout_s
         deadline = time.monotonic() + patience_s
-        needs_person = ("unauthorized", "forbidden", "refused", "gone")
         is_over = False
         while not is_over:
             # Again and again: the sender may be killed while we wait for it.
@@ -393,7 +393,7 @@ class Run:
             left_s = deadline - time.monotonic()
             is_over = left_s <= SENDER_AGAIN_S
             is_over |= self._wait(
-                lambda status: status.is_complete or status.problem in needs_person,
+                lambda status: status.is_complete or status.problem in _STUCK,
                 max(0.0, min(left_s, SENDER_AGAIN_S)),
             )
         return self._status.is_complete
@@ -616,11 +616,14 @@ class Run:
 
 _ERROR_LINES_FROM = 1 << 40
 
+_STUCK = (*NEEDS_PERSON, "gone")
+
 _PROBLEMS = {
     "away": "the server cannot be reached; records are kept and sent later.",
     "busy": "the server asks to wait; records are kept and sent later.",
     "unauthorized": "the server refuses the API key; records are kept. `isoline login` with another one.",
     "forbidden": "the API key may not write here; records are kept.",
+    "outdated": "the server and this version of isoline do not fit together; records are kept.",
     "refused": "the server refuses the run; records are kept.",
     "gone": "the run has been deleted on the server; records are kept, and not sent.",
 }
@@ -749,8 +752,7 @@ def _is_finished(directory: Path) -> bool:
 
 def _await_answer(run: Run, settings: Settings) -> None:
     """Wait until the server has said what becomes of an id that was chosen by the caller."""
-    stuck = ("unauthorized", "forbidden", "refused", "gone")
-    has_answer = run._wait(lambda status: bool(status.run_id) or status.problem in stuck, ANSWER_PATIENCE_S)
+    has_answer = run._wait(lambda status: bool(status.run_id) or status.problem in _STUCK, ANSWER_PATIENCE_S)
     status = run._status
     if status.run_id:
         if run._writer is not None and status.next_step is not None:
