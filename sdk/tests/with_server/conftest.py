@@ -11,7 +11,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -25,12 +25,46 @@ START_TIMEOUT_S = 120.0
 _OURS = re.compile(r"ISOLINE_|DJANGO_|.*DATABASE_.*URL$|(REDIS|BLOB|PUBLIC)_URL$|SECRET_KEY$")
 
 
-class Up(NamedTuple):
-    """A running server, and a key of alice's team, its only one, that may write."""
+class Up:
+    """A server that can be stopped and started again, and a key of alice's team, its only one, that may write."""
 
-    url: str
-    key: str
-    home: Path
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.url = ""
+        self.key = ""
+        self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it is ready. Started again, it has the port it had."""
+        port = self.url.rpartition(":")[2] or "0"
+        with (self.home / "log").open("a") as log:
+            self._process = subprocess.Popen(
+                [_python(), "manage.py", "up", "--home", str(self.home), "--port", port],
+                cwd=ROOT, env=_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=log, text=True,
+            )  # fmt: skip
+        said: list[str] = []
+        self._reader = threading.Thread(target=_read, args=(self._process.stdout, said), daemon=True)
+        self._reader.start()
+        process = self._process
+        eventually(
+            lambda: any("is ready at" in line for line in said) or process.poll() is not None,
+            timeout_s=START_TIMEOUT_S,
+        )
+        ready = [line for line in said if "is ready at" in line]
+        assert ready, (self.home / "log").read_text()
+        self.url = ready[0].rsplit(" ", 1)[1]
+
+    def stop(self) -> None:
+        """Stop it as an administrator would."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        assert self._reader is not None
+        self._process.terminate()
+        self._process.wait(45)
+        self._reader.join(5)
+        self._process.stdout.close()
 
     def manage(self, *argv: str) -> str:
         return _manage(*argv, "--home", str(self.home))
@@ -47,32 +81,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     if not (ROOT / "manage.py").exists():
         pytest.skip("the server is not beside the client: these tests run in its repository")
-    home = tmp_path_factory.mktemp("home")
-    with (home / "log").open("w") as log:
-        process = subprocess.Popen(
-            [_python(), "manage.py", "up", "--home", str(home), "--port", "0"],
-            cwd=ROOT, env=_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=log, text=True,
-        )  # fmt: skip
-    said: list[str] = []
-    reader = threading.Thread(target=_read, args=(process.stdout, said), daemon=True)
-    reader.start()
+    server = Up(tmp_path_factory.mktemp("home"))
     try:
-        eventually(
-            lambda: any("is ready at" in line for line in said) or process.poll() is not None,
-            timeout_s=START_TIMEOUT_S,
-        )
-        ready = [line for line in said if "is ready at" in line]
-        assert ready, (home / "log").read_text()
-        _manage("create_user", "--email", "alice@example.org", "--home", str(home))
-        key = _manage("create_key", "--email", "alice@example.org", "--team", "alice", "--home", str(home))
-        yield Up(ready[0].rsplit(" ", 1)[1], key, home)
+        server.start()
+        server.manage("create_user", "--email", "alice@example.org")
+        server.key = server.manage("create_key", "--email", "alice@example.org", "--team", "alice")
+        yield server
     finally:
-        process.terminate()
-        process.wait(45)
-        reader.join(5)
-        assert process.stdout is not None
-        process.stdout.close()
+        server.stop()
 
 
 @pytest.fixture(autouse=True)
