@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
+from urllib.parse import urljoin
 
+from django.conf import settings
 from django.db.models import QuerySet
+from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
@@ -48,6 +52,14 @@ class RunRefOut(serializers.Serializer[Run]):
     team = serializers.CharField(source="project.team.slug")
     state = serializers.ChoiceField(choices=Run.State.choices)
     stop = serializers.BooleanField(source="is_asked_to_stop", help_text="A person has asked it to stop.")
+    url = serializers.SerializerMethodField(help_text="Its page. The address lasts when the run moves.")
+
+    def get_url(self, run: Run) -> str:
+        return self._pages + run.public_id
+
+    @cached_property
+    def _pages(self) -> str:
+        return urljoin(settings.PUBLIC_URL, reverse("web:run-by-id", args=["-"]))[:-1]
 
 
 class RunStartedOut(RunRefOut):
@@ -96,6 +108,7 @@ class RunItemOut(RunRefOut):
             "team": project.team.slug,
             "state": run.state,
             "stop": run.is_asked_to_stop,
+            "url": self.get_url(run),
             "group": run.group,
             "job_type": run.job_type,
             "sweep": run.sweep,

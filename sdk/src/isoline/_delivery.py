@@ -419,7 +419,7 @@ class Delivery:
 
     def _on_created(self, answer: Answer, now: float) -> None:
         if answer.is_ok and isinstance(answer.body.get("id"), str):
-            place = _place(self.server, answer.body)
+            place = _place(answer.body)
             self.journal.write_place(place)
             self._is_again = True
             self._show_place(place)
@@ -593,11 +593,11 @@ class Delivery:
         self.status.code = answer.code
 
 
-def _place(server: str, told: dict[str, Any]) -> Place:
+def _place(told: dict[str, Any]) -> Place:
     project = told.get("project")
     return Place(
         id=told["id"],
-        url=str(told.get("url") or f"{server}/runs/{told['id']}"),
+        url=str(told.get("url", "")),
         team=str(told.get("team", "")),
         project=str(project.get("slug", "") if isinstance(project, dict) else project or ""),
         name=str(told.get("name", "")),

@@ -141,7 +141,7 @@ class StoredRun:
     @property
     def url(self) -> str:
         """Where it is to be seen."""
-        return f"{self._client.url}/runs/{self.id}"
+        return str(self._told["url"])
 
     @property
     def state(self) -> str:

@@ -25,7 +25,8 @@ def test_a_run_is_begun_in_a_project_made_on_demand(writer, team):
     told = answer.json()
     assert answer.status_code == 201
     assert (told["client_id"], told["team"], told["state"], told["stop"]) == ("one", "lab", "running", False)
-    assert set(told) == {"id", "client_id", "name", "project", "team", "state", "stop", "next_step"}
+    assert set(told) == {"id", "client_id", "name", "project", "team", "state", "stop", "url", "next_step"}
+    assert told["url"] == f"http://localhost:8000/runs/{told['id']}"
     assert (told["project"]["slug"], told["next_step"]) == ("digits", 0)
     run = Run.objects.get(public_id=told["id"])
     assert (run.config, run.tags, run.project.team) == ({"lr": 0.1}, ["best"], team)
