@@ -393,8 +393,9 @@ export class LineChart extends LitElement {
   };
 
   #zoomChanged(isSettled = true) {
+    // While the hand still moves, what is held is drawn; finer tiles are asked for where it stops.
+    if (!isSettled) return this.#redraw();
     this.#show();
-    if (!isSettled) return;
     this.dispatchEvent(new CustomEvent("zoom", { detail: { ...this.#zoom.current }, bubbles: true }));
   }
 

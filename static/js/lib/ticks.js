@@ -98,6 +98,7 @@ export function numberTicks(places) {
   const told = places.filter((v) => v !== null);
   const short = told.map(tick);
   if (new Set(short).size === short.length) return places.map((v) => (v === null ? "" : tick(v)));
-  const digits = Math.max(0, Math.ceil(-Math.log10(Math.abs(told[1] - told[0]))) + 1);
+  // A little less, as the step between two floats may be a hair too small; one more digit, for steps of 2.5.
+  const digits = Math.max(0, Math.ceil(-Math.log10(Math.abs(told[1] - told[0])) - 0.01) + 1);
   return places.map((v) => (v === null ? "" : v.toFixed(Math.min(digits, 12)).replace("-", "−")));
 }
