@@ -13,6 +13,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.shortcuts import render
 from django.views import defaults
 from rest_framework import exceptions as drf
 from rest_framework.response import Response
@@ -160,7 +161,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return permission_denied(request, PermissionDenied())
+    if _speaks_json(request):
+        return permission_denied(request, PermissionDenied())
+    return render(request, "403_csrf.html", status=403)
 
 
 def _speaks_json(request: HttpRequest) -> bool:
