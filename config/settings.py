@@ -75,6 +75,7 @@ MIDDLEWARE = [
     "apps.base.request_id.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "apps.web.static_files.StaticFilesMiddleware",
+    "apps.web.compression.CompressionMiddleware",
     "apps.api.headers.SecurityHeadersMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -18,8 +18,11 @@ def etag_of(*parts: Any) -> str:
 
 
 def unchanged(request: Request, etag: str) -> HttpResponse | None:
-    """Return 304 if the client holds this ETag; also for a POST that only asks."""
-    held = parse_etags(request.META.get("HTTP_IF_NONE_MATCH", ""))
+    """Return 304 if the client holds this ETag; also for a POST that only asks.
+
+    An answer that was packed has the ETag made weak; for this question weak and strong are alike.
+    """
+    held = [tag.removeprefix("W/") for tag in parse_etags(request.META.get("HTTP_IF_NONE_MATCH", ""))]
     if etag not in held:
         return None
     same = HttpResponse(status=304)
