@@ -12,6 +12,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+from apps.accounts import beat as accounts_beat
 from apps.metrics import beat as metrics_beat
 from apps.operations.layout import APPLICATION_ROLE, OWNER_ROLE, Layout
 from apps.tracking import beat as tracking_beat
@@ -158,6 +159,8 @@ AUTH_PASSWORD_VALIDATORS = [
 # --- Mail ----------------------------------------------------------------------------------------
 
 _mail = env.mail_url("EMAIL_URL")
+# Without a mail server, mails are written to the log of the process that would send them.
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if _mail.host else 'console'}.EmailBackend"
 EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
 EMAIL_USE_SSL, EMAIL_USE_TLS = _mail.is_tls, _mail.is_starttls
@@ -250,6 +253,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "isoline"
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    **accounts_beat.SCHEDULE,
     **metrics_beat.SCHEDULE,
     **tracking_beat.SCHEDULE,
 }

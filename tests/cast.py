@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from apps.accounts.acting import nobody_acts
 from apps.accounts.credentials import principal_of_user
 from apps.accounts.models import ApiKey, Team, User
 from apps.accounts.principal import Principal
@@ -21,6 +22,7 @@ __all__ = ["alice", "bob", "client_of", "mallory", "nobody_is_remembered", "prin
 def nobody_is_remembered() -> Iterator[None]:
     """Rows of the test before are gone; so is who they proved to be."""
     forget()
+    nobody_acts()
     yield
     forget()
 

@@ -17,6 +17,8 @@ from django.test import Client
 from django.urls import URLPattern, reverse
 from rest_framework.test import APIClient
 
+from apps.accounts.credentials import principal_of_user
+from apps.accounts.invitations import invite
 from apps.accounts.models import ApiKey, ServiceAccount, Team, User
 from apps.accounts.policy import PUBLIC, registered
 from apps.accounts.roles import Role
@@ -28,7 +30,21 @@ from tests.cast import client_with, make_key
 
 STREAM = uuid.uuid4()
 # An argument of an address: which field of World it is filled from.
-ARGUMENTS = ("team", "key", "account", "project", "slug", "run", "stream", "seq", "metric", "view", "link")
+ARGUMENTS = (
+    "team",
+    "key",
+    "account",
+    "member",
+    "invitation",
+    "project",
+    "slug",
+    "run",
+    "stream",
+    "seq",
+    "metric",
+    "view",
+    "link",
+)
 # Addresses that do not answer 404 to a stranger, and why.
 NOT_A_TENANTS = {
     "healthz",
@@ -44,6 +60,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("api:teams", "POST"): {"slug": "new-team"},
     ("api:team", "PATCH"): {"name": "x"},
     ("api:service-accounts", "POST"): {"name": "x"},
+    ("api:member", "PATCH"): {"role": "viewer"},
+    ("api:invitations", "POST"): {"email": "x@lab.example"},
     ("api:service-account-keys", "POST"): {"name": "x", "scopes": ["read"]},
     ("api:team-projects", "POST"): {"name": "x"},
     ("api:batch", "PUT"): {"rows": []},
@@ -73,6 +91,8 @@ class World:
     team: str
     key: str
     account: str
+    member: str
+    invitation: str
     project: str
     slug: str
     run: str
@@ -95,7 +115,17 @@ class World:
         return {name: fill(value) for name, value in each.items()}
 
 
-NOBODYS = World("nowhere", public_id(), public_id(), public_id(), "nothing", public_id(), public_id())
+NOBODYS = World(
+    team="nowhere",
+    key=public_id(),
+    account=public_id(),
+    member=public_id(),
+    invitation=public_id(),
+    project=public_id(),
+    slug="nothing",
+    run=public_id(),
+    parent=public_id(),
+)
 
 
 @pytest.fixture
@@ -103,6 +133,9 @@ def hers(alice: User, team: Team) -> World:
     """Alice's rows. Their names are found nowhere else."""
     account = ServiceAccount.objects.create(team=team, name="canary-robot", role=Role.MEMBER)
     key, _ = ApiKey.objects.issue(owner=alice, team=team, scopes=["read"], name="canary-key")
+    colleague = User.objects.create_user("canary-colleague@lab.example")
+    team.memberships.create(user=colleague, role=Role.MEMBER)
+    invitation = invite(principal_of_user(alice), team, email="canary@lab.example", role=Role.MEMBER)
     project = Project.objects.create(team=team, name="canary-project", slug="canary-slug", created_by=alice)
     run, parent = (
         Run.objects.create(project=project, name=f"canary-run-{number}", client_id=f"canary-client-{number}")
@@ -112,6 +145,8 @@ def hers(alice: User, team: Team) -> World:
         team="lab",
         key=key.public_id,
         account=account.public_id,
+        member=colleague.public_id,
+        invitation=invitation.public_id,
         project=project.public_id,
         slug="canary-slug",
         run=run.public_id,

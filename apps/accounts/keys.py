@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
+
 from apps.base.errors import Denied, Invalid
 
+from . import audit
 from .models import ApiKey, ServiceAccount, Team
 from .names import clean_name
 from .principal import Principal
@@ -31,14 +34,17 @@ def issue_own_key(
     if principal.user is None:
         raise Denied("A service account has no keys of a person.", code="persons_only")
     scopes = _within(principal, scopes, team=team, expires_at=expires_at)
-    return ApiKey.objects.issue(
-        owner=principal.user,
-        team=team,
-        project=project,
-        scopes=scopes,
-        name=clean_name(name),
-        expires_at=expires_at,
-    )
+    with transaction.atomic():
+        key, secret = ApiKey.objects.issue(
+            owner=principal.user,
+            team=team,
+            project=project,
+            scopes=scopes,
+            name=clean_name(name),
+            expires_at=expires_at,
+        )
+        _note(key)
+    return key, secret
 
 
 def issue_service_key(
@@ -59,14 +65,30 @@ def issue_service_key(
     if Role(account.role) > (principal.role_in(account.team_id) or Role.VIEWER):
         raise Denied("This service account's role is above yours.", code="role_too_low")
     scopes = _within(principal, scopes, team=account.team, expires_at=expires_at)
-    return ApiKey.objects.issue(
-        service_account=account,
-        project=project,
-        scopes=scopes,
-        name=clean_name(name),
-        expires_at=expires_at,
-        created_by=principal.user,
-    )
+    with transaction.atomic():
+        key, secret = ApiKey.objects.issue(
+            service_account=account,
+            project=project,
+            scopes=scopes,
+            name=clean_name(name),
+            expires_at=expires_at,
+            created_by=principal.user,
+        )
+        _note(key, service_account=account.name)
+    return key, secret
+
+
+def revoke_key(key: ApiKey) -> None:
+    """End a key and write down who ended it. Idempotent."""
+    with transaction.atomic():
+        if key.revoked_at is None:
+            audit.record("key.revoked", team=key.team_id, about=key, hint=key.hint)
+        key.revoke()
+
+
+def _note(key: ApiKey, **more: str) -> None:
+    """A key without a team is its owner's own affair: it stands in no team's log, but it does in the installation's."""
+    audit.record("key.created", team=key.team_id, about=key, hint=key.hint, scopes=key.scopes, **more)
 
 
 def _within(

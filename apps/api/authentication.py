@@ -14,6 +14,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.request import Request
 
+from apps.accounts.acting import let_in
 from apps.accounts.credentials import authenticate, principal_of_user
 from apps.accounts.models import User
 from apps.accounts.principal import NOBODY, Principal
@@ -45,6 +46,7 @@ class CredentialAuthentication(BaseAuthentication):
         plain = request._request
         plain.principal = NOBODY  # type: ignore[attr-defined]
         principal = principal_of(plain)
+        let_in(principal, plain.META.get("REMOTE_ADDR"))
         plain.principal = principal  # type: ignore[attr-defined]
         return (principal.user, principal) if principal.is_somebody else None
 

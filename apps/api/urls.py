@@ -6,6 +6,7 @@ from django.urls import path
 
 from . import docs, schema
 from .v1 import (
+    audit,
     batches,
     columns,
     completion,
@@ -15,6 +16,7 @@ from .v1 import (
     ledger,
     logs,
     me,
+    members,
     metrics,
     project_metrics,
     projects,
@@ -40,6 +42,19 @@ urlpatterns = [
     path("teams", teams.TeamsView.as_view(), name="teams"),
     path("teams/<str:team>", teams.TeamView.as_view(), name="team"),
     path("teams/<str:team>/members", teams.MembersView.as_view(), name="members"),
+    path("teams/<str:team>/members/<str:member>", members.MemberView.as_view(), name="member"),
+    path("teams/<str:team>/members/<str:member>/own", members.MemberOwnerView.as_view(), name="member-owner"),
+    path("teams/<str:team>/invitations", members.InvitationsView.as_view(), name="invitations"),
+    path(
+        "teams/<str:team>/invitations/<str:invitation>", members.InvitationView.as_view(), name="invitation"
+    ),
+    path(
+        "teams/<str:team>/invitations/<str:invitation>/mail",
+        members.InvitationMailView.as_view(),
+        name="invitation-mail",
+    ),
+    path("teams/<str:team>/audit", audit.AuditView.as_view(), name="audit"),
+    path("teams/<str:team>/audit/export", audit.AuditExportView.as_view(), name="audit-export"),
     path("teams/<str:team>/keys", keys.KeysView.as_view(), name="keys"),
     path("teams/<str:team>/keys/<str:key>", keys.KeyView.as_view(), name="key"),
     path(

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.access import fetch
-from apps.accounts.keys import issue_own_key
+from apps.accounts.keys import issue_own_key, revoke_key
 from apps.accounts.models import ApiKey, Team
 from apps.accounts.principal import Principal
 from apps.accounts.roles import Role
@@ -145,7 +145,7 @@ def created(key: ApiKey, secret: str) -> Response:
 
 
 def revoked(keys: QuerySet[ApiKey], principal: Principal, public_id: str) -> Response:
-    fetch(keys, principal, needs=Role.VIEWER, verb=Verb.MANAGE, public_id=public_id).revoke()
+    revoke_key(fetch(keys, principal, needs=Role.VIEWER, verb=Verb.MANAGE, public_id=public_id))
     return Response(status=204)
 
 

@@ -15,6 +15,7 @@ from apps.accounts.models import ApiKey, ServiceAccount, Team
 from apps.accounts.principal import Principal
 from apps.accounts.roles import Role
 from apps.accounts.scopes import Verb
+from apps.accounts.service_accounts import begin_account, disable_account
 from apps.api.pagination import PageAsked, page_of, page_shape
 from apps.api.request import Request
 from apps.api.shapes import Asked
@@ -74,9 +75,7 @@ class ServiceAccountsView(APIView):
         asked.is_valid(raise_exception=True)
         row = fetch(Team, request.principal, needs=Role.ADMIN, slug=team)
         role = Role.of(asked.validated_data["role"])
-        account = ServiceAccount.objects.begin(
-            row, name=asked.validated_data["name"], role=role, by=request.principal
-        )
+        account = begin_account(request.principal, row, name=asked.validated_data["name"], role=role)
         return Response(ServiceAccountOut(account).data, status=201)
 
 
@@ -89,7 +88,7 @@ class ServiceAccountView(APIView):
         responses={204: None},
     )
     def delete(self, request: Request, team: str, account: str) -> Response:
-        _account(request.principal, team, account).disable()
+        disable_account(_account(request.principal, team, account))
         return Response(status=204)
 
 

@@ -13,7 +13,7 @@ from apps.accounts.access import fetch
 from apps.accounts.models import Membership, Team
 from apps.accounts.roles import Role
 from apps.accounts.scopes import Verb
-from apps.accounts.teams import found_team
+from apps.accounts.teams import found_team, rename_team
 from apps.api.pagination import PageAsked, page_of, page_shape
 from apps.api.request import Request
 from apps.api.shapes import Asked
@@ -99,7 +99,7 @@ class TeamView(APIView):
         asked = TeamEdit(data=request.data)
         asked.is_valid(raise_exception=True)
         row = fetch(Team, request.principal, needs=Role.ADMIN, slug=team)
-        row.rename(asked.validated_data["name"])
+        rename_team(row, name=asked.validated_data["name"])
         return Response(_out(row, request))
 
 

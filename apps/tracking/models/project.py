@@ -6,6 +6,7 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import Q
 from django.utils.timezone import now
 
+from apps.accounts import audit
 from apps.accounts.roles import Role
 from apps.base.errors import Conflict, Gone
 from apps.base.ids import public_id
@@ -54,6 +55,7 @@ class ProjectQuerySet(models.QuerySet["Project"]):
             try:
                 with transaction.atomic():
                     project = self.create(team=team, name=name, slug=attempt, **_author(by), **more)
+                    audit.record("project.created", team=team, about=project)
             except IntegrityError:
                 if self.live().filter(team=team, name=name).exists():
                     break
@@ -165,6 +167,8 @@ class Project(models.Model):
         try:
             with transaction.atomic():
                 changed = Project.objects.live().filter(pk=self.pk).update(updated_at=now(), **changes)
+                if changed:
+                    audit.record("project.edited", team=self.team_id, about=self, **_told(changes))
         except IntegrityError:
             raise Conflict(
                 "Another project of the team has this name or slug. Choose another.", code="project_exists"
@@ -175,14 +179,18 @@ class Project(models.Model):
 
     def remove(self) -> None:
         """Delete the project with its runs, softly: restore() undoes it for 30 days. Idempotent."""
-        if Project.objects.live().filter(pk=self.pk).update(deleted_at=now(), updated_at=now()):
-            self._changed(["deleted_at", "updated_at"])
+        with transaction.atomic():
+            if Project.objects.live().filter(pk=self.pk).update(deleted_at=now(), updated_at=now()):
+                audit.record("project.deleted", team=self.team_id, about=self)
+                self._changed(["deleted_at", "updated_at"])
 
     def restore(self) -> None:
         """Undo remove(). Raises Conflict `project_exists` if its name or slug has been taken meanwhile."""
         try:
             with transaction.atomic():
-                Project.objects.filter(pk=self.pk).update(deleted_at=None, updated_at=now())
+                deleted = Project.objects.filter(pk=self.pk, deleted_at__isnull=False)
+                if deleted.update(deleted_at=None, updated_at=now()):
+                    audit.record("project.restored", team=self.team_id, about=self)
         except IntegrityError:
             raise Conflict(
                 "A newer project has taken the name. Rename that one first.", code="project_exists"
@@ -192,6 +200,13 @@ class Project(models.Model):
     def _changed(self, fields: list[str]) -> None:
         self.refresh_from_db(fields=fields)
         signals.after_commit(signals.project_changed, project=self.pk, team=self.team_id)
+
+
+def _told(changes: dict[str, object]) -> dict[str, object]:
+    """What the audit log says of an edit: the new values, free text only as having changed."""
+    return {
+        field: value if field in {"name", "slug", "visibility"} else True for field, value in changes.items()
+    }
 
 
 def _author(by: User | ServiceAccount | None) -> dict[str, object]:
