@@ -5,6 +5,8 @@ Only views of this app's own addresses pass through; other interfaces have their
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +17,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 
-from apps.accounts.acting import let_in, nobody_acts
 from apps.accounts.credentials import principal_of_user
 from apps.accounts.models import User
 from apps.accounts.policy import required_rule
@@ -23,6 +24,8 @@ from apps.accounts.principal import NOBODY
 from apps.base.errors import DomainError, Unauthenticated, Unavailable
 
 from .assets import import_map_hash
+
+log = logging.getLogger(__name__)
 
 
 class PagesMiddleware:
@@ -33,7 +36,6 @@ class PagesMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        nobody_acts()
         response = self.get_response(request)
         if response.get("Content-Type", "").startswith("text/html"):
             response.setdefault("Content-Security-Policy", content_policy())
@@ -49,7 +51,6 @@ class PagesMiddleware:
         user = request.user
         is_known = isinstance(user, User) and user.is_active
         request.principal = principal_of_user(user) if is_known else NOBODY  # type: ignore[attr-defined,arg-type]
-        let_in(request.principal, request.META.get("REMOTE_ADDR"))  # type: ignore[attr-defined]
         match = request.resolver_match
         try:
             required_rule(match.view_name if match else "", request.method or "").demand(request.principal)  # type: ignore[attr-defined]
@@ -62,13 +63,10 @@ class PagesMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not _is_page(request):
             return None
-        if isinstance(error, DomainError):
-            return refused(request, error)
-        if isinstance(error, (OperationalError, InterfaceError)):
-            response = refused(request, Unavailable("The database is away or busy. Try again in a moment."))
-            response["Retry-After"] = "2"
-            return response
-        return None
+        if isinstance(error, OperationalError | InterfaceError):
+            log.warning("The database refused: %s", type(error.__cause__ or error).__name__)
+            error = Unavailable("The database is away or busy. Load the page again.", retry_after_s=2)
+        return refused(request, error) if isinstance(error, DomainError) else None
 
 
 def content_policy() -> str:
@@ -100,7 +98,10 @@ def sign_in_first(request: HttpRequest) -> HttpResponse:
 def refused(request: HttpRequest, refusal: DomainError) -> HttpResponse:
     """Say a refusal as a page; inside a page, as the sentence alone."""
     template = "pages/_refusal.html" if request.headers.get("HX-Request") else "pages/refusal.html"
-    return render(request, template, {"refusal": refusal}, status=refusal.status)
+    answer = render(request, template, {"refusal": refusal}, status=refusal.status)
+    if (wait_s := getattr(refusal, "retry_after_s", None)) is not None:
+        answer["Retry-After"] = str(math.ceil(wait_s))
+    return answer
 
 
 def _is_page(request: HttpRequest) -> bool:
