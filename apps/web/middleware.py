@@ -17,6 +17,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 
+from apps.accounts.acting import let_in, nobody_acts
 from apps.accounts.credentials import principal_of_user
 from apps.accounts.models import User
 from apps.accounts.policy import required_rule
@@ -36,6 +37,7 @@ class PagesMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        nobody_acts()
         response = self.get_response(request)
         if response.get("Content-Type", "").startswith("text/html"):
             response.setdefault("Content-Security-Policy", content_policy())
@@ -51,6 +53,7 @@ class PagesMiddleware:
         user = request.user
         is_known = isinstance(user, User) and user.is_active
         request.principal = principal_of_user(user) if is_known else NOBODY  # type: ignore[attr-defined,arg-type]
+        let_in(request.principal, request.META.get("REMOTE_ADDR"))  # type: ignore[attr-defined]
         match = request.resolver_match
         try:
             required_rule(match.view_name if match else "", request.method or "").demand(request.principal)  # type: ignore[attr-defined]

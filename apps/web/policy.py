@@ -9,16 +9,15 @@ for _name in (
     "login",
     "logout",
     "signup",
-    "inactive",
     "reauthenticate",
     "change_password",
     "set_password",
     "reset_password",
-    "reset_password_done",
     "reset_password_from_key",
-    "reset_password_from_key_done",
 ):
     register(f"account_{_name}", GET=PUBLIC, POST=PUBLIC)
+for _name in ("inactive", "reset_password_done", "reset_password_from_key_done"):
+    register(f"account_{_name}", GET=PUBLIC)
 
 register("web:home", GET=READ)
 register("web:settings", GET=READ, POST=MANAGE)
