@@ -60,7 +60,7 @@ def test_a_run_knows_its_last_step_but_not_by_the_machines_clock(run):
     run.refresh_from_db()
     assert run.last_step is None
 
-    log(run, 0, **{"loss": [1.0, 2.0, 3.0], "acc": [0.1, 0.2, 0.3]})
+    log(run, 0, loss=[1.0, 2.0, 3.0], acc=[0.1, 0.2, 0.3])
     log(run, 1, **{"system/cpu": [50.0]})
     fields.project(run.pk)
     run.refresh_from_db()
