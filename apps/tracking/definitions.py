@@ -49,22 +49,34 @@ def define(project: int, definitions: Mapping[str, Mapping[str, Any]], *, by_per
             )
 
 
+def forget(definition: MetricDefinition) -> None:
+    """Remove a definition. Its metrics are known by their last values again, or as a pattern says."""
+    with transaction.atomic():
+        _mark_due(definition)
+        definition.delete()
+
+
 def spread(limit: int = 10) -> int:
     """Mark the runs due that have a field a changed definition speaks of. Returns how many runs."""
     marked = 0
     for definition in MetricDefinition.objects.filter(is_spread=False).order_by("id")[:limit]:
-        holding = Run.objects.filter(
-            project=definition.project_id, fields__field__path__regex=_pattern(definition)
-        )
-        ids = sorted(set(holding.values_list("pk", flat=True)))
-        for start in range(0, len(ids), _CHUNK):
-            marked += Run.objects.filter(pk__in=ids[start : start + _CHUNK]).update(
-                fields_due=True, fields_version=-1
-            )
+        marked += _mark_due(definition)
         MetricDefinition.objects.filter(pk=definition.pk, updated_at=definition.updated_at).update(
             is_spread=True
         )
     return marked
+
+
+def _mark_due(definition: MetricDefinition) -> int:
+    """Mark the runs due that have a field this definition decides about. Returns how many."""
+    holding = Run.objects.filter(
+        project=definition.project_id, fields__field__path__regex=_pattern(definition)
+    )
+    ids = sorted(set(holding.values_list("pk", flat=True)))
+    return sum(
+        Run.objects.filter(pk__in=ids[start : start + _CHUNK]).update(fields_due=True, fields_version=-1)
+        for start in range(0, len(ids), _CHUNK)
+    )
 
 
 def _pattern(definition: MetricDefinition) -> str:

@@ -28,6 +28,7 @@ from apps.tracking.search.unparse import quoted, unparse_field
 
 from ..found import found_project
 from ..request import Request
+from .onboarding import first_steps
 
 FIRST_RUNS = 100
 # With groups, whole groups are to be seen at once.
@@ -40,6 +41,7 @@ _WIDE = ("config", "summary", "metadata", "notes", "labels")
 
 def workspace(request: Request, team: str, project: str) -> HttpResponse:
     found = found_project(request.principal, team, project)
+    content = _content(request, found)
     return render(
         request,
         "pages/workspace.html",
@@ -48,7 +50,8 @@ def workspace(request: Request, team: str, project: str) -> HttpResponse:
             "tab": "workspace",
             "team": found.team,
             "project": found,
-            "content": _content(request, found),
+            "content": content,
+            "steps": None if content["hasRuns"] else first_steps(request, found),
         },
     )
 

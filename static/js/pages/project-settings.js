@@ -1,0 +1,5 @@
+/** A project's settings: the dialogs the server has opened become modal. */
+
+import { openDialogs } from "#js/lib/dialogs.js";
+
+openDialogs();
