@@ -13,7 +13,7 @@ from apps.metrics import fact_rows, facts, stored_points
 from apps.metrics.blocks import METRICS_PER_BLOCK
 from apps.metrics.facts import FACT, Facts
 from apps.metrics.groups import KINDS, Ids, Kind
-from apps.metrics.reading import Reading, Stored, reading
+from apps.metrics.reading import Choice, Reading, Stored, reading
 
 Value = float | int | bool
 
@@ -93,6 +93,13 @@ def metric_page(run: int, *, part: str = "", start: int = 0, limit: int) -> Metr
         found = _facts(opened).get(run, [])
     made = _by_name(opened.columns[run].keys, found)
     return MetricPage(opened.versions[run], [made[name] for name in chosen if name in made], total)
+
+
+def chosen(run: int, choice: Choice) -> dict[str, MetricFacts]:
+    """Return name → facts of those metrics that `choice` picks among all names, in order of first appearance."""
+    with reading([run], choice) as opened:
+        found = _facts(opened).get(run, [])
+    return _by_name(opened.columns[run].keys, found)
 
 
 def latest(runs: Sequence[int], names: Collection[str] | None = None) -> dict[int, dict[str, MetricFacts]]:

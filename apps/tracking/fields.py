@@ -155,7 +155,7 @@ def _project(runs: Sequence[int]) -> None:
     versions = latest.versions(list(rows))
     facts = latest.latest(list(rows))
     dictionaries = {project: Dictionary.of(project) for project in {run.project_id for run in rows.values()}}
-    means = _last_means(facts, {pk: dictionaries[run.project_id] for pk, run in rows.items()})
+    means = last_means(facts, {pk: dictionaries[run.project_id] for pk, run in rows.items()})
     entries = {
         pk: _entries(run, facts.get(pk, {}), dictionaries[run.project_id], means.get(pk, {}))
         for pk, run in rows.items()
@@ -221,14 +221,15 @@ def _metric(
     if "none" in kinds:
         return
     path = f"metrics.{name}"
-    yield path, _statistic(kinds[0] if kinds else "last", facts, definition, mean_of_last)
+    yield path, statistic(kinds[0] if kinds else "last", facts, definition, mean_of_last)
     for kind in kinds:
-        yield f"{kind}({path})", _statistic(kind, facts, definition, mean_of_last)
+        yield f"{kind}({path})", statistic(kind, facts, definition, mean_of_last)
 
 
-def _statistic(
+def statistic(
     kind: str, facts: MetricFacts, definition: MetricDefinition | None, mean_of_last: float
 ) -> float | None:
+    """Return what stands for a metric. kind: of MetricDefinition.Summary; mean_of_last: see last_means()."""
     if kind == "best":
         kind = definition.direction if definition and definition.direction else "last"
     if kind == "mean":
@@ -239,7 +240,7 @@ def _statistic(
     return value
 
 
-def _last_means(
+def last_means(
     facts: Mapping[int, Mapping[str, MetricFacts]], dictionaries: Mapping[int, Dictionary]
 ) -> dict[int, dict[str, float]]:
     """Return run → name → the mean of the finite ones among the last k values, of metrics defined so."""
