@@ -12,7 +12,9 @@ from .site import SiteProject
 def test_the_lines_for_curl_make_the_page_the_live_workspace(page: Page, project: SiteProject):
     page.goto(project.path)
     expect(page.get_by_text("listening since")).to_be_visible()
+    expect(page.locator("#here-curl")).to_be_hidden()
     page.get_by_role("tab", name="curl").click()
+    expect(page.locator("#here-sdk")).to_be_hidden()
     page.locator("#with-curl").get_by_role("button", name="Make a key").click()
     expect(page.get_by_text("listening since")).to_be_visible()
     page.get_by_role("tab", name="Isoline SDK").click()

@@ -24,6 +24,7 @@ def test_an_empty_project_says_how_to_send_a_run(client, bob, project, django_as
     assert "Send the first run to digits" in client.get("/lab/digits").content.decode()
     with django_assert_num_queries(QUERIES):
         page = client.get("/lab/digits/start?with=curl").content.decode()
+    assert "{#" not in page
     assert "export ISOLINE_URL=" in page
     assert "http://testserver<" in page or "http://localhost" in page
     assert re.search(r'id="with-sdk"[^>]* hidden', page)
