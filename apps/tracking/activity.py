@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connections, router
 from django.db.models import OuterRef, QuerySet, Subquery
@@ -80,10 +81,13 @@ def activity_of(projects: Iterable[int]) -> dict[int, Activity]:
     }
 
 
-def newest_runs(projects: Iterable[int], *, most: int) -> list[Run]:
-    """Return the newest runs of the projects, newest first, with what a list shows of them. Two queries."""
+def newest_runs(projects: QuerySet[Project], *, most: int) -> list[Run]:
+    """Return the newest runs of the projects, newest first, with what a list shows of them. Three queries."""
+    # The newest ten runs lie in the ten projects whose newest runs are newest.
+    begun = projects.annotate(newest_at=Subquery(_newest_of_each())).filter(newest_at__isnull=False)
+    among = list(begun.order_by("-newest_at", "-pk").values_list("pk", flat=True)[:most])
     with connections[router.db_for_read(Run)].cursor() as cursor:
-        cursor.execute(_NEWEST, [list(projects), most, most])
+        cursor.execute(_NEWEST, [among, most, most])
         ids = [pk for (pk,) in cursor.fetchall()]
     listed = Run.objects.select_related("project__team", "created_by", "created_by_service").only(
         *(
@@ -106,3 +110,9 @@ def newest_runs(projects: Iterable[int], *, most: int) -> list[Run]:
         *("created_by__public_id", "created_by_service__name"),
     )
     return sorted(listed.filter(pk__in=ids), key=lambda run: (run.created_at, run.pk), reverse=True)
+
+
+def _newest_of_each() -> QuerySet[Run, Any]:
+    """When the newest run of the outer project was made: the end of an index."""
+    runs = Run.objects.filter(project=OuterRef("pk"), deleted_at=None)
+    return runs.order_by("-created_at", "-id").values("created_at")[:1]

@@ -12,8 +12,8 @@ from apps.tracking.activity import COUNTED, activity_of, newest_runs
 from apps.tracking.models import Project, ProjectField, Run
 from apps.tracking.previews import previews_of
 
-# Session, person, roles; teams, projects, counts of a team; two of activity, three of previews, two of runs.
-HOME_QUERIES = 13
+# Session, person, roles; teams, projects, counts of a team; two of activity, three of previews, three of runs.
+HOME_QUERIES = 14
 # Session, person, roles; team, number of projects, projects, two of activity, people, teams of the rail.
 TEAM_QUERIES = 10
 
@@ -88,9 +88,9 @@ def test_a_team_shows_its_projects_and_people(signed_in, team, bob, django_asser
         Project.objects.begin(team, name=f"project {n}")
     with django_assert_num_queries(TEAM_QUERIES):
         page = text(signed_in.get("/lab"))
-    assert "1–50 of 60" in page
+    assert "1–25 of 60" in page
     assert "Bob" in page
-    assert "51–60 of 60" in text(signed_in.get("/lab?page=2"))
+    assert "26–50 of 60" in text(signed_in.get("/lab?page=2"))
 
 
 def test_a_viewer_is_not_offered_to_make_a_project(team, vera, client):
@@ -135,7 +135,14 @@ def test_runs_are_counted_no_further_than_a_list_says(team):
 def test_the_newest_runs_come_from_all_projects(team):
     projects = [Project.objects.begin(team, name=f"p{n}") for n in range(3)]
     runs = [make_runs(project, 2) for project in projects]
-    assert newest_runs([project.pk for project in projects], most=3) == [runs[2][1], runs[2][0], runs[1][1]]
+    assert newest_runs(Project.objects.all(), most=3) == [runs[2][1], runs[2][0], runs[1][1]]
+
+
+def test_new_projects_without_runs_hide_no_run(signed_in, team):
+    make_runs(Project.objects.begin(team, name="old"), 1)
+    for n in range(20):
+        Project.objects.begin(team, name=f"p{n}")
+    assert "old run 0" in text(signed_in.get("/"))
 
 
 def test_a_preview_takes_the_metric_that_says_most(team):

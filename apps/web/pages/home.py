@@ -16,7 +16,7 @@ from ..request import Request
 
 PROJECTS = 12
 RUNS = 10
-FOUND = 100
+FOUND = 50
 
 
 def home(request: Request) -> HttpResponse:
@@ -36,7 +36,7 @@ def home(request: Request) -> HttpResponse:
         request,
         "index",
         rows=rows,
-        runs=newest_runs([row.project.pk for row in rows], most=RUNS),
+        runs=newest_runs(visible, most=RUNS),
         teams=teams,
         memberships=[(team, request.principal.role_in(team.pk), counts.get(team.pk, 0)) for team in teams],
         projects=sum(counts.values()),

@@ -19,7 +19,7 @@ from ..found import found_team
 from ..project_rows import called, rows_of
 from ..request import Request
 
-PROJECTS = 50
+PROJECTS = 25
 PEOPLE = 12
 
 
