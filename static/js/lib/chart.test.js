@@ -4,9 +4,9 @@ import { decodeTile } from "#js/lib/binary.js";
 import { Prefixed, textCell } from "#js/lib/csv.js";
 import { census, extentOfY } from "#js/lib/curve.js";
 import { duration, points, tick, value } from "#js/lib/format.js";
-import { panned, place, projection, valueAt, zoomed } from "#js/lib/scale.js";
+import { panned, place, projection, rounded, valueAt, zoomed } from "#js/lib/scale.js";
 import { SvgContext } from "#js/lib/svg.js";
-import { logPlaces, numberTicks, sinceBeginning } from "#js/lib/ticks.js";
+import { logPlaces, numberTicks, sinceBeginning, wallPlaces } from "#js/lib/ticks.js";
 import { Series } from "#js/models/series.js";
 import { Zoom } from "#js/models/zoom.js";
 
@@ -32,6 +32,8 @@ test("numbers are typeset", () => {
   assert.deepEqual([1, 840, 2_400_000].map(points), ["1 point", "840 points", "2.4 M points"]);
   assert.deepEqual([4_200_000, 7_500_000_000].map(duration), ["4.2 s", "2 h 5 m"]);
   assert.deepEqual([0, 30e6, 5400e6].map(sinceBeginning), ["0", "30s", "1h30m"]);
+  assert.deepEqual([-90e6, -5400e6, 7199.999e6].map(sinceBeginning), ["−1m30s", "−1h30m", "2h"]);
+  assert.deepEqual(wallPlaces(-70e6, 70e6, 30e6, () => 0).map(sinceBeginning), ["−1m", "−30s", "0", "30s", "1m"]);
 });
 
 test("ticks differ from one another", () => {
@@ -45,6 +47,13 @@ test("places and values are each other's inverse, on both scales", () => {
     for (const v of [1, 2, 4.5]) assert.ok(Math.abs(valueAt(projection(scale, 10, 90), place(projection(scale, 10, 90), v)) - v) < 1e-9);
   assert.deepEqual(zoomed({ min: 0, max: 100, isLog: false }, 0.5, 0.5), [25, 75]);
   assert.deepEqual(panned({ min: 1, max: 10, isLog: true }, 1).map(Math.round), [10, 100]);
+});
+
+test("a range is round, and stays as it is while a line grows a little", () => {
+  assert.deepEqual(rounded([0.013, 2.287], false), [0, 2.4]);
+  assert.deepEqual(rounded([0.02, 2.31], false), [0, 2.4]);
+  const [low, high] = rounded([0.0013, 0.9], true);
+  assert.ok(low <= 0.0013 && low > 0.0009 && high >= 0.9 && high < 1.3);
 });
 
 function points_(ys) {

@@ -1,9 +1,11 @@
 /** From marks to what is drawn of them: places, means, smoothed values; and what a range of them holds. */
 
-import { airy, percentile } from "#js/lib/scale.js";
+import { airy, percentile, rounded } from "#js/lib/scale.js";
 import { smoothed } from "#js/lib/smooth.js";
 
 const OUTLIERS = 0.02;
+/** Rounding adds some more. */
+const AIR = 0.025;
 /** Percentiles need no more marks than this. */
 const SAMPLED = 20_000;
 
@@ -58,7 +60,7 @@ export function extentOfX(all, isLog) {
  */
 export function extentOfY(all, range, { isLog, ignoresOutliers }) {
   const bounds = ignoresOutliers ? usual(all, range, isLog) : extremes(all, range, isLog);
-  return bounds && airy(...bounds, isLog);
+  return bounds && rounded(airy(...bounds, isLog, AIR), isLog);
 }
 
 function extremes(all, range, isLog) {

@@ -30,6 +30,20 @@ export function airy(min, max, isLog, share = 0.05) {
   return [min - air, max + air];
 }
 
+/** How many steps a range is told apart in where it is rounded. */
+const ROUND_STEPS = 20;
+
+/** A range widened to round numbers: as a line grows, its axis moves rarely, and then by a step. */
+export function rounded([min, max], isLog) {
+  const [low, high] = isLog ? [Math.log10(min), Math.log10(max)] : [min, max];
+  const rough = (high - low) / ROUND_STEPS;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough * 0.999);
+  if (!step) return [min, max];
+  const range = [Math.floor(low / step) * step, Math.ceil(high / step) * step].map((v) => Number(v.toPrecision(12)));
+  return isLog ? range.map((v) => 10 ** v) : range;
+}
+
 /** Move a range so that the value at `share` of its length stays where it is, and `factor` of the length is left. */
 export function zoomed({ min, max, isLog }, share, factor) {
   const [low, high] = isLog ? [Math.log10(min), Math.log10(max)] : [min, max];

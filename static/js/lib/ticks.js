@@ -32,8 +32,10 @@ export function sinceBeginning(us) {
   const [unit, name] = units[at];
   if (name === "s") return `${sign}${Number((size / S).toPrecision(3))}s`;
   const [smaller, smallName] = units[at + 1];
-  const rest = Math.round((size % unit) / smaller);
-  return `${sign}${Math.floor(size / unit)}${name}${rest ? `${rest}${smallName}` : ""}`;
+  // In the smaller unit first: what is a hair short of 2h is not 1h60m.
+  const parts = Math.round(size / smaller);
+  const rest = parts % (unit / smaller);
+  return `${sign}${Math.floor((parts * smaller) / unit)}${name}${rest ? `${rest}${smallName}` : ""}`;
 }
 
 /**

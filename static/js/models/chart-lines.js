@@ -234,6 +234,8 @@ export class ChartLines extends EventTarget {
       for (const column of group.columns) {
         const line = this.#lines.get(lineKey(run, column.metric));
         const xs = line && xsOf(group, spec.x, line);
+        // Where its time begins comes with a tile; one that is asked for now has these points too.
+        if (line && !xs && spec.x === "relative") this.#rereadSoon();
         if (!xs) continue;
         for (let at = 0; at < xs.length; at++) {
           const [x, y] = [numberOf(xs[at]), numberOf(column.values[at])];

@@ -50,6 +50,11 @@ export class Live extends EventTarget {
     return this.#socket?.readyState === 1;
   }
 
+  /** Every run that is followed has been answered: what it logs from now on is heard. */
+  get isSettled() {
+    return this.isOpen && [...this.#runs.values()].every(({ streams }) => streams !== null);
+  }
+
   /** The connection was there and is not, or was never reached. */
   get isLost() {
     return this.#isLost;
@@ -159,7 +164,12 @@ export class Live extends EventTarget {
   #restIfIdle() {
     if (this.#runs.size || this.#projects.size) return;
     clearTimeout(this.#retry);
-    this.#socket?.close();
+    clearInterval(this.#pinger);
+    this.#isLost = false;
+    // Whoever comes before this one is closed opens another.
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
   }
 
   // --- what is said -----------------------------------------------------------------------------

@@ -187,6 +187,24 @@ def test_a_relative_tile_changes_when_its_run_begins_earlier(reader, logged):
     assert reader.get(url + "step", HTTP_IF_NONE_MATCH=by_step["ETag"]).status_code == 304
 
 
+@pytest.mark.parametrize("format", ["json", "binary"])
+def test_a_relative_tile_says_where_time_begins(reader, logged, format):
+    """A point that comes by the websocket has its time only: a chart takes the origin from it."""
+    asked = {"runs": [logged.public_id], "metrics": ["loss"], "format": format}
+
+    def told(x):
+        answer = reader.post("/api/v1/tiles", {**asked, "x": x})
+        if format == "json":
+            return answer.json()
+        (length,) = struct.unpack_from("<I", answer.content, 8)
+        return json.loads(answer.content[12 : 12 + length])
+
+    begun_us = round(logged.started_at.timestamp() * 1e6)
+    assert told("relative")["origins"] == {logged.public_id: begun_us}
+    assert "origins" not in told("step")
+    assert told("time")["x_min"] - told("relative")["x_min"] == begun_us
+
+
 def test_a_tile_in_bytes_is_the_same_tile(reader, logged):
     url = f"/api/v1/tiles?run={logged.public_id}&metric=loss&metric=n&pixels=50"
     plain = reader.get(url).json()
