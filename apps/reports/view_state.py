@@ -64,7 +64,6 @@ class ViewState(Struct, forbid_unknown_fields=True, kw_only=True):
         | UnsetType
     ) = UNSET
     panel_search: Search | UnsetType = UNSET
-    hide_empty: bool | UnsetType = UNSET
     sync_zoom: bool | UnsetType = UNSET
 
 

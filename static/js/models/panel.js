@@ -6,7 +6,7 @@ export const AUTOMATIC = Object.freeze({
   x_scale: "linear",
   y_scale: "linear",
   smoothing: Object.freeze({ kind: "none", amount: 0 }),
-  outliers: "show",
+  outliers: "ignore",
   x_range: null,
   y_range: null,
 });

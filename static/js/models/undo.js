@@ -1,6 +1,6 @@
 /** Undo of what a view's panels have been through. Runs, queries and zooms go back by other ways. */
 
-const KEYS = ["settings", "sections", "panels", "order", "hide_empty"];
+const KEYS = ["settings", "sections", "panels", "order"];
 const MOST = 200;
 /** Changes of one kind in quick succession, such as a slider's, are one. */
 const TOGETHER_MS = 1000;

@@ -22,7 +22,6 @@ export const AUTOMATIC_VIEW = Object.freeze({
   panels: {},
   order: {},
   panel_search: { text: "", regex: false },
-  hide_empty: true,
   sync_zoom: true,
 });
 
