@@ -288,6 +288,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "ENUM_NAME_OVERRIDES": {
         "ActorKindEnum": "apps.api.v1.me.ACTOR_KINDS",
         "ColumnKindEnum": ["f64", "i64", "bool"],
+        "ViewOwnerEnum": ["mine", "team"],
         "RoleEnum": "apps.api.v1.teams.ROLE_WORDS",
         "RunStateEnum": "apps.tracking.models.run.Run.State",
         "ServiceAccountRoleEnum": "apps.api.v1.service_accounts.ROLE_WORDS",

@@ -124,10 +124,11 @@ class LogsFindView(APIView):
         responses=FoundOut,
     )
     def get(self, request: Request, run: str) -> Response:
+        # Whose run it is comes first: a stranger learns nothing of what would be asked.
+        found = fetch(Run, request.principal, public_id=run)
         asked = FindAsked(data=request.query_params)
         asked.is_valid(raise_exception=True)
         wanted = asked.validated_data
-        found = fetch(Run, request.principal, public_id=run)
         lines = console_lines.find(
             found.pk, wanted["q"], after=wanted.get("after"), limit=wanted["limit"], output=wanted.get("fd")
         )

@@ -58,7 +58,7 @@ class DefaultAsked(Asked):
     of = serializers.ChoiceField(choices=[MINE, TEAM], default=MINE)
 
 
-class LinkAsked(Asked):
+class ViewLinkAsked(Asked):
     state = serializers.DictField()
 
 
@@ -162,11 +162,11 @@ class ViewLinksView(APIView):
     @extend_schema(
         summary="Keep a state of the workspace under a short id, for an address",
         tags=["views"],
-        request=LinkAsked,
+        request=ViewLinkAsked,
         responses=LinkOut,
     )
     def post(self, request: Request, project: str) -> Response:
-        asked = LinkAsked(data=request.data)
+        asked = ViewLinkAsked(data=request.data)
         asked.is_valid(raise_exception=True)
         found = fetch(Project, request.principal, public_id=project)
         return Response(LinkOut(ViewLink.objects.keep(found, asked.validated_data["state"])).data)

@@ -244,7 +244,7 @@ def test_a_query_is_completed(reader, stranger, project):
     url = f"/api/v1/projects/{project.public_id}/completion"
     told = reader.get(url, {"q": "state = 'finished' and config.lea"}).json()
 
-    assert {"kind": "field", "text": "config.learning_rate"} in told["options"]
+    assert {"kind": "field", "text": "config.learning_rate", "hint": "config, 0.1"} in told["options"]
     assert (told["start"], told["end"]) == (23, 33)
     assert "=" in [each["text"] for each in reader.get(url, {"q": "config.learning_rate "}).json()["options"]]
     assert reader.get(url).json()["options"]
