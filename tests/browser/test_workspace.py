@@ -106,3 +106,21 @@ def test_runs_and_metrics_appear_while_one_looks(page: Page, project: SiteProjec
     second.log_points({"train/loss": [0.9, 0.4], "val/acc": [0.1, 0.2]})
     expect(row(page, "second")).to_be_visible()
     expect(panel(page, "val/acc")).to_be_visible()
+
+
+def test_a_saved_view_is_what_the_workspace_opens_with(page: Page, project: SiteProject) -> None:
+    project.make_run("first").log_points({"train/loss": [1.0, 0.5]})
+    opened(page, project)
+    page.get_by_role("button", name="Log y").click()
+    expect(page.get_by_text("Edited", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Save view").click()
+    page.get_by_label("Name of a new view").fill("Logarithmic")
+    page.get_by_role("button", name="Save as").click()
+    expect(page.get_by_text("Edited", exact=True)).to_have_count(0)
+    page.locator("view-menu summary").click()
+    page.get_by_role("button", name="Open with it by default").click()
+    expect(page.get_by_role("button", name="No longer open with it")).to_be_visible()
+
+    page.goto(project.path)
+    expect(page.get_by_role("button", name="Log y")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("view-menu summary")).to_contain_text("Logarithmic")

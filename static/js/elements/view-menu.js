@@ -48,8 +48,10 @@ class ViewMenu extends LitElement {
       <select class="input" name="owner" aria-label="Whose view"><option value="mine">Mine</option><option value="team">The team’s</option></select><button class="btn">Save as</button></form>`;
   }
 
-  #save = () => {
+  #save = (event) => {
     if (this.current) return this.#act(async () => this.#saved(await patchJSON(`/views/${this.current.id}`, { state: this.state }), "saved"));
+    // The click is none beside the menu, which would close it.
+    event.stopPropagation();
     this.querySelector("details").open = true;
     this.updateComplete.then(() => this.querySelector("[name=name]").focus());
   };

@@ -96,11 +96,17 @@ live.addEventListener("run", ({ detail }) => {
   runs.hear(detail);
   readNames();
 });
+// What the page brought is new enough until the connection has once been lost.
+let isBehind = false;
 live.addEventListener("open", () => {
-  runs.reload();
+  if (isBehind) runs.reload();
+  isBehind = false;
   light();
 });
-live.addEventListener("lost", ({ detail }) => light(detail));
+live.addEventListener("lost", ({ detail }) => {
+  isBehind = true;
+  light(detail);
+});
 
 /** The top bar says how many runs go on, and whether their news arrive. */
 function light({ isSignedOut = false } = {}) {
