@@ -20,7 +20,8 @@ const RUN_ID = /^[0-9a-hjkmnp-tv-z]{26}$/;
 
 class CommandPalette extends LitElement {
   #typed = "";
-  #at = 0;
+  /** The entry one has moved to, which stays the current one while others come; none is the first. */
+  #at = null;
   #isOpen = false;
   /** What the server found, for which text; it stays until the next answer is there. */
   #found = { projects: [], runs: [] };
@@ -49,7 +50,7 @@ class CommandPalette extends LitElement {
     if (this.#isOpen) return;
     this.#isOpen = true;
     this.#typed = "";
-    this.#at = 0;
+    this.#at = null;
     this.#ask();
     this.requestUpdate();
     await this.updateComplete;
@@ -60,8 +61,7 @@ class CommandPalette extends LitElement {
     if (!this.#isOpen) return nothing;
     const groups = this.#groups();
     const entries = groups.flatMap((group) => group.entries);
-    this.#at = Math.max(0, Math.min(this.#at, entries.length - 1));
-    const current = entries[this.#at];
+    const current = this.#current(entries);
     return html`<dialog class="palette" aria-label="Search or jump to" @close=${this.#closed} @click=${this.#outside}>
       <div class="palette-field">
         ${icon("search")}
@@ -188,7 +188,7 @@ class CommandPalette extends LitElement {
 
   #input = (event) => {
     this.#typed = event.target.value;
-    this.#at = 0;
+    this.#at = null;
     this.#ask();
     this.requestUpdate();
   };
@@ -198,7 +198,8 @@ class CommandPalette extends LitElement {
     if (event.key in steps) {
       event.preventDefault();
       const entries = this.#groups().flatMap((group) => group.entries);
-      this.#at = (this.#at + steps[event.key] + entries.length) % Math.max(1, entries.length);
+      const index = entries.indexOf(this.#current(entries)) + steps[event.key];
+      this.#at = entries.at(index % entries.length || 0)?.id ?? null;
       this.requestUpdate();
       this.updateComplete.then(() => this.querySelector(".menu-item.at")?.scrollIntoView({ block: "nearest" }));
     } else if (event.key === "Enter" && !event.isComposing) {
@@ -210,11 +211,13 @@ class CommandPalette extends LitElement {
   };
 
   #move(entry) {
-    const entries = this.#groups().flatMap((group) => group.entries);
-    const index = entries.findIndex((one) => one.id === entry.id);
-    if (index < 0 || index === this.#at) return;
-    this.#at = index;
+    if (this.#at === entry.id) return;
+    this.#at = entry.id;
     this.requestUpdate();
+  }
+
+  #current(entries) {
+    return entries.find((entry) => entry.id === this.#at) ?? entries[0];
   }
 
   #do(entry) {

@@ -7,7 +7,7 @@ const SECOND_KEY_WITHIN_MS = 1200;
  *   places: where `g` and a letter lead; a letter without an address leads nowhere on this page.
  */
 export function watchKeys({ places, palette, help }) {
-  let leader = 0;
+  let leader = -Infinity;
   document.addEventListener("keydown", (event) => {
     if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "k") {
       event.preventDefault();
@@ -16,7 +16,7 @@ export function watchKeys({ places, palette, help }) {
     }
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
     const isSecond = event.timeStamp - leader < SECOND_KEY_WITHIN_MS;
-    leader = 0;
+    leader = -Infinity;
     if (isSecond) {
       const address = places[event.key];
       if (!address) return;
