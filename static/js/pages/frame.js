@@ -1,8 +1,6 @@
 /** What every signed-in page has: palette, keys, menus, toasts, the theme button, moments and copy buttons. */
 
-import "#js/elements/command-palette.js";
 import "#js/elements/copy-button.js";
-import "#js/elements/key-help.js";
 import "#js/elements/time-ago.js";
 import { watchMenus } from "#js/lib/menus.js";
 import { watchKeys } from "#js/lib/shortcuts.js";
@@ -24,22 +22,40 @@ tendToasts();
 watchMenus();
 watchKeys({
   places: { h: at("/"), w: inProject, r: inProject && `${inProject}/runs`, s: at("/settings") },
-  palette: () => palette.show(),
-  help: () => help.show(),
+  palette: showPalette,
+  help: showHelp,
 });
 
-palette.context = { team, project, projectId };
-palette.recent = recent;
-palette.pages = pages();
-palette.acts = [
+const acts = [
   { id: "theme", icon: "moon", label: "Switch light or dark", hint: "theme", run: switchTheme },
   { id: "system", icon: "sun", label: "Follow the system's theme", run: () => setTheme("system") },
   { id: "density", icon: "sliders", label: "Switch compact or roomy", hint: "density", run: switchDensity },
-  { id: "keys", icon: "info", label: "Keys and gestures", hint: "?", run: () => help.show() },
+  { id: "keys", icon: "info", label: "Keys and gestures", hint: "?", run: showHelp },
   { id: "out", icon: "arrow-right", label: "Sign out", run: () => document.getElementById("sign-out").requestSubmit() },
 ];
-document.querySelector("[data-palette]").addEventListener("click", () => palette.show());
+document.querySelector("[data-palette]").addEventListener("click", showPalette);
 document.querySelector("[data-theme-toggle]").addEventListener("click", switchTheme);
+// Not part of the first load, and there before anybody's hands are.
+addEventListener("load", () => setTimeout(() => Promise.all([loadPalette(), loadHelp()])));
+
+async function showPalette() {
+  await loadPalette();
+  Object.assign(palette, { context: { team, project, projectId }, recent, pages: pages(), acts });
+  palette.show();
+}
+
+async function showHelp() {
+  await loadHelp();
+  help.show();
+}
+
+function loadPalette() {
+  return import("#js/elements/command-palette.js");
+}
+
+function loadHelp() {
+  return import("#js/elements/key-help.js");
+}
 
 function pages() {
   const teams = [...document.querySelectorAll("[data-team-link]")].map((link) => ({
