@@ -223,6 +223,8 @@ def test_exit_codes_tell_failures_apart(project: str, monkeypatch: pytest.Monkey
 def test_a_sync_that_watches_goes_on_until_interrupted(
     api: Api, project: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A shell that starts the tests in the background lets them ignore Ctrl+C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     monkeypatch.setenv("ISOLINE_MODE", "offline")
     run = isoline.init(project=project)
     [stream] = stream_directories(home / "spool")
