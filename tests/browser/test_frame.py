@@ -23,6 +23,9 @@ def test_the_palette_moves_by_arrows_and_closes_by_escape(page: Page, digits):
     page.goto("/settings")
     page.get_by_role("button", name="Search or jump to").click()
     selected = page.get_by_role("option", selected=True)
+    expect(selected).to_be_visible()
+    # Projects are told by the server a little later; only then does the list stand still.
+    page.wait_for_load_state("networkidle")
     first = selected.inner_text()
     page.keyboard.press("ArrowDown")
     expect(selected).not_to_have_text(first)

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from .chromium import Complaints
+from .chromium import Complaints, wait_for
 from .site import SiteProject
 
 
@@ -26,8 +26,15 @@ def rows(page: Page):
 
 
 def test_a_click_on_a_head_sorts_and_the_address_says_so(page: Page, runs: SiteProject) -> None:
-    page.goto(f"{runs.path}/runs")
-    page.get_by_role("button", name="loss", exact=True).click()
+    head = page.get_by_role("button", name="loss", exact=True)
+
+    def has_column() -> bool:
+        """A value is searched and sorted by about a second after it came."""
+        page.goto(f"{runs.path}/runs")
+        return head.count() > 0
+
+    wait_for(page, has_column)
+    head.click()
 
     expect(rows(page).first).to_contain_text("run-3")
     expect(page).to_have_url(re.compile("sort=metrics.loss"))
