@@ -26,7 +26,7 @@ def test_the_palette_moves_by_arrows_and_closes_by_escape(page: Page, digits):
     expect(selected).to_be_visible()
     # Projects are told by the server a little later; only then does the list stand still.
     page.wait_for_load_state("networkidle")
-    first = selected.inner_text()
+    first = selected.text_content() or ""
     page.keyboard.press("ArrowDown")
     expect(selected).not_to_have_text(first)
     page.keyboard.press("ArrowUp")
